@@ -1,0 +1,48 @@
+# The daily commands. Each sets up what it needs; a second run starts at once.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+STAMP := .venv/.ready
+PY := .venv/bin/python
+ARGS ?=
+ONLY ?=
+FOR ?=
+
+.PHONY: help setup demo test lint types bench fuzz crash lock packages
+
+help:  ## List the commands
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
+
+setup: $(STAMP)  ## Make .venv from requirements.lock
+
+$(STAMP): requirements.lock pyproject.toml config/setup.sh
+	@bash config/setup.sh
+	@touch $(STAMP)
+
+demo: setup  ## Run a whole federation on this machine; Ctrl-C stops it
+	@exec .venv/bin/surma demo $(ARGS)
+
+packages: setup
+	@bash config/test-packages.sh
+
+test: setup packages  ## Run the tests
+	@$(PY) -m pytest $(ARGS)
+
+lint: setup  ## Check style
+	@.venv/bin/ruff check . && .venv/bin/ruff format --check .
+
+types: setup  ## Check types
+	@.venv/bin/mypy
+
+bench: setup  ## Measure; ONLY=chain for one; results in build/bench
+	@$(PY) -m tests.benchmarks $(ONLY) $(ARGS)
+
+fuzz: setup  ## Feed the parsers; FOR=60 for a minute each
+	@$(PY) -m tests.fuzz --seconds $(or $(FOR),30) $(ARGS)
+
+crash: setup  ## Kill gateways at random under load
+	@SURMA_CRASH_KILLS=$${SURMA_CRASH_KILLS:-10} $(PY) -m pytest tests/scenarios/test_crash.py $(ARGS)
+
+lock: setup  ## Renew requirements.lock from pyproject.toml
+	@.venv/bin/python -m pip install --quiet uv 2>/dev/null || true
+	@.venv/bin/uv pip compile pyproject.toml --extra dev --generate-hashes --universal --python-version 3.11 \
+	  --no-header --no-annotate --no-emit-index-url --quiet -o requirements.lock $(ARGS)
