@@ -1,0 +1,1 @@
+"""Signed documents: ASiC-E containers."""

@@ -1,0 +1,1 @@
+"""The global configuration (PR-GCONF)."""

@@ -1,0 +1,1 @@
+"""Certificates, certificate status and time-stamps."""

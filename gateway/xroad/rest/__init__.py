@@ -1,0 +1,1 @@
+"""REST messages (PR-REST)."""

@@ -1,0 +1,1 @@
+"""Signatures over messages: XAdES and hash chains (PR-SIGDOC)."""

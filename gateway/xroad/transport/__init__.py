@@ -1,0 +1,1 @@
+"""The multipart between two security servers (PR-MESSTRANSP)."""
