@@ -1,0 +1,1 @@
+"""What any long-running process needs: settings, database, logs, listeners. Knows nothing of X-Road."""

@@ -1,0 +1,1 @@
+"""Who may use an admin API: keys, and the roles they carry as opaque strings."""

@@ -1,0 +1,261 @@
+"""Heads and bodies to bytes: headers in the case and order given, framing added by us alone (RFC 9112 6).
+
+A header that would not come out as the one line it is (a line end or NUL within, a name that is no token,
+framing that contradicts the body) raises ValueError before anything is sent.
+"""
+
+from __future__ import annotations
+
+import http
+import re
+import time
+from collections.abc import AsyncIterable, Iterable, Iterator
+from email.utils import formatdate
+from enum import Enum
+from typing import Any, Final, NamedTuple, Protocol
+
+from gateway.runtime.http.model import Headers, OutgoingBody, Response
+
+_NAME: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_FORBIDDEN: Final = re.compile("[^\t\x20-\x7e\x80-\xff]")
+_TARGET: Final = re.compile(r"[\x21-\x7e]+")
+_PHRASES: Final = {status.value: status.phrase for status in http.HTTPStatus}
+_known_names: set[str] = set()
+
+PIECE_BYTES: Final = 64 * 1024
+"""Small pieces of an iterator are put together up to here, larger bytes cut to here."""
+
+
+class Framing(Enum):
+    """How the end of a body is told."""
+
+    NONE = "none"
+    LENGTH = "length"
+    CHUNKED = "chunked"
+    CLOSE = "close"
+
+
+class OutgoingHead(NamedTuple):
+    """A head ready to send, and what it promised."""
+
+    data: bytes
+    framing: Framing
+    length: int
+    keep_alive: bool
+
+
+class Sink(Protocol):
+    """Where bytes go."""
+
+    def write(self, data: bytes) -> None:
+        """Send or buffer; raises ConnectionLost when the peer is gone."""
+
+    async def drain(self) -> None:
+        """Wait while the peer is not reading; raises ConnectionLost when it never will."""
+
+
+def _header_lines(headers: Headers) -> Iterator[str]:
+    for name, value in headers:
+        if name not in _known_names:
+            if not _NAME.fullmatch(name):
+                raise ValueError(f"not a header name: {name!r}")
+            if len(_known_names) < 1024:
+                _known_names.add(name)
+        if _FORBIDDEN.search(value):
+            raise ValueError(f"a value of header {name} holds a character that cannot be sent")
+        yield f"{name}: {value}\r\n"
+
+
+def _stated_length(headers: Headers) -> int | None:
+    """Return the Content-Length given by the caller; refuse a Transfer-Encoding, which is ours to write."""
+    length: int | None = None
+    for name, value in headers:
+        lower = name.lower()
+        if lower == "transfer-encoding":
+            raise ValueError("Transfer-Encoding is written by the connection, not by its user")
+        if lower == "content-length":
+            if length is not None or not (value.isascii() and value.isdigit()):
+                raise ValueError("Content-Length must be one number")
+            length = int(value)
+    return length
+
+
+def _says_close(headers: Headers) -> bool:
+    return any(
+        "close" in (option.strip() for option in value.lower().split(","))
+        for name, value in headers
+        if name.lower() == "connection"
+    )
+
+
+class _Date:
+    """The Date header's value, made once a second."""
+
+    second = 0
+    text = ""
+
+    @classmethod
+    def now(cls) -> str:
+        second = int(time.time())
+        if second != cls.second:
+            cls.second, cls.text = second, formatdate(second, usegmt=True)
+        return cls.text
+
+
+def response_head(response: Response, *, method: str, version: str, keep_alive: bool) -> OutgoingHead:
+    """Return a response's head; `keep_alive` is a wish that framing or the caller's headers may end."""
+    status, headers, body = response.status, response.headers, response.body
+    if not 100 <= status <= 999:
+        raise ValueError(f"not a status: {status}")
+    reason = _PHRASES.get(status, "") if response.reason is None else response.reason
+    if _FORBIDDEN.search(reason):
+        raise ValueError("the reason phrase holds a character that cannot be sent")
+    stated = _stated_length(headers)
+    extra = ""
+    length = len(body) if isinstance(body, bytes) else stated
+    if stated is not None and stated != length and method != "HEAD":
+        raise ValueError(f"Content-Length says {stated}, the body has {length} bytes")
+    if status < 200 or status in (204, 304):
+        framing = Framing.NONE
+        headers = [header for header in headers if header[0].lower() != "content-length"]
+    elif method == "HEAD":
+        framing = Framing.NONE
+        if stated is None and length:
+            extra = f"Content-Length: {length}\r\n"
+    elif length is not None:
+        framing = Framing.LENGTH
+        if stated is None:
+            extra = f"Content-Length: {length}\r\n"
+    elif version == "1.1":
+        framing = Framing.CHUNKED
+        extra = "Transfer-Encoding: chunked\r\n"
+    else:
+        framing = Framing.CLOSE
+        keep_alive = False
+    lower_names = {name.lower() for name, _ in headers}
+    if "connection" in lower_names:
+        keep_alive = keep_alive and not _says_close(headers)
+    elif not keep_alive:
+        extra += "Connection: close\r\n"
+    date = "" if "date" in lower_names else f"Date: {_Date.now()}\r\n"
+    text = f"HTTP/1.1 {status} {reason}\r\n{date}{''.join(_header_lines(headers))}{extra}\r\n"
+    return OutgoingHead(text.encode("latin-1"), framing, length or 0, keep_alive)
+
+
+def request_head(
+    method: str, target: str, headers: Headers, body: OutgoingBody, *, host: str, close: bool
+) -> OutgoingHead:
+    """Return a request's head.
+
+    Host goes first unless the caller gives one; framing headers follow the caller's.
+    """
+    if not _NAME.fullmatch(method) or not _TARGET.fullmatch(target):
+        raise ValueError(f"not a request line: {method!r} {target!r}")
+    stated = _stated_length(headers)
+    length = len(body) if isinstance(body, bytes) else stated
+    if stated is not None and stated != length:
+        raise ValueError(f"Content-Length says {stated}, the body has {length} bytes")
+    lower_names = {name.lower() for name, _ in headers}
+    first = "" if "host" in lower_names else f"Host: {host}\r\n"
+    if _FORBIDDEN.search(host):
+        raise ValueError(f"not a host: {host!r}")
+    extra = ""
+    if length is None:
+        framing = Framing.CHUNKED
+        extra = "Transfer-Encoding: chunked\r\n"
+    elif stated is None and not length and method in ("GET", "HEAD", "OPTIONS", "DELETE", "TRACE"):
+        framing = Framing.NONE
+    else:
+        framing = Framing.LENGTH
+        if stated is None:
+            extra = f"Content-Length: {length}\r\n"
+    if close and "connection" not in lower_names:
+        extra += "Connection: close\r\n"
+    keep_alive = not close and not ("connection" in lower_names and _says_close(headers))
+    text = f"{method} {target} HTTP/1.1\r\n{first}{''.join(_header_lines(headers))}{extra}\r\n"
+    return OutgoingHead(text.encode("latin-1"), framing, length or 0, keep_alive)
+
+
+def chunk(data: bytes) -> bytes:
+    """Frame one chunk."""
+    return b"%x\r\n%b\r\n" % (len(data), data)
+
+
+async def write_message(sink: Sink, outgoing: OutgoingHead, body: OutgoingBody) -> None:
+    """Send head and body, waiting whenever the peer is not reading.
+
+    Raises ValueError when an iterator yields more or fewer bytes than the head promised: the caller
+    must then cut the connection.
+    """
+    head, framing, length, _ = outgoing
+    if framing is Framing.NONE:
+        sink.write(head)
+    elif isinstance(body, bytes):
+        if len(body) <= PIECE_BYTES:
+            sink.write(head + body)
+        else:
+            sink.write(head)
+            for start in range(0, len(body), PIECE_BYTES):
+                sink.write(body[start : start + PIECE_BYTES])
+                await sink.drain()
+    else:
+        await _write_iterator(sink, head, body, framing, length)
+    await sink.drain()
+
+
+async def _write_iterator(
+    sink: Sink, head: bytes, body: Iterable[bytes] | AsyncIterable[bytes], framing: Framing, length: int
+) -> None:
+    chunked = framing is Framing.CHUNKED
+    sent = 0
+    if isinstance(body, AsyncIterable):
+        sink.write(head)
+        async for piece in body:
+            if piece:
+                sent = _counted(sent, piece, framing, length)
+                sink.write(chunk(piece) if chunked else piece)
+                await sink.drain()
+        if chunked:
+            sink.write(b"0\r\n\r\n")
+    else:
+        unsent = head
+        for piece in gathered(body):
+            sent = _counted(sent, piece, framing, length)
+            sink.write(unsent + (chunk(piece) if chunked else piece))
+            unsent = b""
+            await sink.drain()
+        if chunked or unsent:
+            sink.write(unsent + (b"0\r\n\r\n" if chunked else b""))
+    if framing is Framing.LENGTH and sent != length:
+        raise ValueError(f"Content-Length says {length}, the body had {sent} bytes")
+
+
+def _counted(sent: int, piece: bytes, framing: Framing, length: int) -> int:
+    sent += len(piece)
+    if framing is Framing.LENGTH and sent > length:
+        raise ValueError(f"Content-Length says {length}, the body has more")
+    return sent
+
+
+def gathered(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """Put small pieces together up to PIECE_BYTES, so that each write is worth its cost."""
+    held: list[bytes] = []
+    size = 0
+    for piece in pieces:
+        held.append(piece)
+        size += len(piece)
+        if size >= PIECE_BYTES:
+            yield b"".join(held)
+            held.clear()
+            size = 0
+    if size:
+        yield b"".join(held)
+
+
+async def close_body(body: object) -> None:
+    """Let an iterator that will not be asked again release what it holds."""
+    close: Any = getattr(body, "aclose", None) if isinstance(body, AsyncIterable) else getattr(body, "close", None)
+    if close is not None:
+        outcome = close()
+        if outcome is not None:
+            await outcome

@@ -1,0 +1,1 @@
+"""Alembic environments of the stores that any program may carry."""
