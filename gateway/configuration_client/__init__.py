@@ -1,0 +1,1 @@
+"""Configuration client: download, verify, keep and hand out the global configuration."""

@@ -1,0 +1,195 @@
+"""Record a signed message before it leaves or is handed over: durable when `record` returns.
+
+Nothing is exchanged that cannot be proven later, so whatever stands in the way of a record refuses
+the exchange: a disk that cannot write, a time-stamping service that has been unreachable for too
+long, or none at all. Size does not: of a body above the limit only the digest is kept.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+from gateway.messagelog import store
+from gateway.messagelog.bodies import BodyStore
+from gateway.messagelog.chain import content_hash, sha512
+from gateway.messagelog.model import MessageLogSettings, NewRecord, RecordContent, RecordedBody, Side
+from gateway.messagelog.stamping import StampingHealth
+from gateway.messagelog.writer import Append, Item, LogWriter
+from gateway.runtime.clock import Clock, epoch_ms
+from gateway.runtime.database import Database, migrate
+from gateway.runtime.group_commit import CommitUnavailable, GroupCommit
+from gateway.runtime.periodic import Periodic
+from gateway.xroad.faults import LoggingUnavailable
+from gateway.xroad.identifiers import ClientId, ServiceId, encode_path
+from gateway.xroad.rest.message import RestResponse
+from gateway.xroad.signature.signed_message import Message, SignedMessage, bodies_of
+from gateway.xroad.soap.message import SoapMessage
+
+log = logging.getLogger(__name__)
+
+SCRIPTS: Final = "gateway.migrations.messagelog"
+CHECKPOINT_INTERVAL_S: Final = 2.0
+CHECKPOINT_FROM_BYTES: Final = 8 * 1024 * 1024
+
+
+class MessageLog:
+    """The message log of this process: `start` before the first record, `stop` after the last.
+
+    `tsa_urls` are the time-stamping services as they are configured now; None in their place means
+    that nobody looks after time-stamps here, for tools and tests.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        bodies: Path,
+        settings: MessageLogSettings,
+        clock: Clock,
+        *,
+        tsa_urls: Callable[[], Sequence[str]] | None,
+    ) -> None:
+        self.database = database
+        self.bodies = BodyStore(bodies)
+        self.health = StampingHealth(settings.acceptable_timestamp_failure_period_s, tsa_urls)
+        self._settings = settings
+        self._clock = clock
+        self._commit: GroupCommit[Item, int] = GroupCommit(
+            "message log writer", lambda: LogWriter(database), timeout_s=settings.commit_timeout_s
+        )
+        self._checkpoints = Periodic("message log checkpoint", CHECKPOINT_INTERVAL_S, self._checkpoint)
+
+    async def start(self) -> None:
+        """Bring the schema up, sweep bodies that never got their record, and begin to write."""
+        await asyncio.to_thread(self._open)
+        self._commit.start()
+        if self.database.is_sqlite:
+            self._checkpoints.start()
+
+    async def stop(self) -> None:
+        """Write what is waiting, then close."""
+        await self._checkpoints.stop()
+        await asyncio.to_thread(self._commit.stop)
+
+    async def record(self, signed: SignedMessage, side: str, request_id: str, now: datetime | None = None) -> None:
+        """Keep a signed message; it is durable when this returns.
+
+        Raises LoggingUnavailable: logging_failed when it cannot be written,
+        logging_failed.timestamping_failed when records have not been stampable for too long,
+        logging_failed.mlog.no_timestamping_provider_found when no time-stamping service is configured.
+        """
+        at = now or self._clock.now()
+        self.health.require(at)
+        kept: tuple[RecordedBody, ...] = ()
+        try:
+            kept = await self._keep_bodies(signed, at)
+            await self._commit.submit(Append(new_record(signed, Side(side), request_id, at, kept)))
+        except CommitUnavailable as cause:
+            if cause.certain:
+                self._drop(kept)
+            raise LoggingUnavailable("logging_failed", "messagelog.cannot_write", reason=str(cause)) from cause
+        except OSError as cause:
+            reason = cause.strerror or type(cause).__name__
+            raise LoggingUnavailable("logging_failed", "messagelog.cannot_write", reason=reason) from cause
+        except Exception as cause:
+            self._drop(kept)
+            log.exception("a record was refused by the database")
+            reason = type(cause).__name__
+            raise LoggingUnavailable("logging_failed", "messagelog.cannot_write", reason=reason) from cause
+
+    async def submit(self, item: Item) -> int:
+        """Hand an item to the writer: the way of everything that is not a record. Raises CommitUnavailable."""
+        return await self._commit.submit(item)
+
+    async def _keep_bodies(self, signed: SignedMessage, at: datetime) -> tuple[RecordedBody, ...]:
+        if not bodies_of(signed.message):
+            return ()
+        return await asyncio.to_thread(self._keep_bodies_now, signed, at)
+
+    def _keep_bodies_now(self, signed: SignedMessage, at: datetime) -> tuple[RecordedBody, ...]:
+        kept: list[RecordedBody] = []
+        # As the reference, attachments of a chain-signed SOAP message are kept by their digests alone.
+        files = not (isinstance(signed.message, SoapMessage) and signed.signature.hash_chain is not None)
+        try:
+            for number, body in enumerate(bodies_of(signed.message), start=1):
+                wanted = files and 0 < body.size <= self._settings.max_body_bytes
+                location = self.bodies.keep(body, at.date()) if wanted else None
+                kept.append(RecordedBody(number, body.size, body.digest.value, location))
+        except BaseException:
+            self._drop(kept)
+            raise
+        return tuple(kept)
+
+    def _drop(self, kept: Sequence[RecordedBody]) -> None:
+        for body in kept:
+            if body.location is not None:
+                self.bodies.remove(body.location)
+
+    def _open(self) -> None:
+        migrate(self.database, SCRIPTS)
+        with self.database.reading() as connection:
+            self.health.load(store.read_state(connection, store.STATE_FAILING_SINCE_MS))
+        try:
+            # Only who holds the writer's lock may sweep: a body of somebody else may be on its way to its record.
+            with closing(LogWriter(self.database)):
+                self._sweep()
+        except CommitUnavailable as cause:
+            log.warning("the message log is not writable yet: %s", cause)
+
+    def _sweep(self) -> None:
+        with self.database.reading() as connection:
+            swept = self.bodies.sweep(
+                lambda locations: store.find_locations(connection, locations), store.read_last_day(connection)
+            )
+        if swept:
+            log.warning("bodies without a record were removed", extra={"count": swept})
+
+    async def _checkpoint(self) -> None:
+        path = self.database.path
+        if path is None:
+            return
+        wal = path.with_name(path.name + "-wal")
+        if wal.exists() and wal.stat().st_size >= CHECKPOINT_FROM_BYTES:
+            await asyncio.to_thread(self._checkpoint_now)
+
+    def _checkpoint_now(self) -> None:
+        connection = self.database.engine.raw_connection()
+        try:
+            connection.cursor().execute("PRAGMA wal_checkpoint(PASSIVE)")
+        finally:
+            connection.close()
+
+
+def new_record(
+    signed: SignedMessage, side: Side, request_id: str, at: datetime, bodies: tuple[RecordedBody, ...] = ()
+) -> NewRecord:
+    """Return the record of a signed message, hashed and ready to take its place."""
+    message, signature = signed.message, signed.signature
+    client, service, query_id = _parties_of(message)
+    content = RecordContent(
+        time_ms=epoch_ms(at),
+        side=side,
+        is_response=message.is_response if isinstance(message, SoapMessage) else isinstance(message, RestResponse),
+        query_id=query_id,
+        x_request_id=request_id,
+        client=encode_path(client),
+        provider=encode_path(service.provider),
+        service_code=service.service_code,
+        service_version=service.service_version,
+        message_digest=message.digest.value,
+        signature_digest=sha512(signature.xml),
+        hash_chain_result=signature.hash_chain_result,
+        hash_chain=signature.hash_chain,
+        bodies=bodies,
+    )
+    return NewRecord(content, content_hash(content), message.raw, signature.xml)
+
+
+def _parties_of(message: Message) -> tuple[ClientId, ServiceId, str]:
+    facts = message.headers if isinstance(message, SoapMessage) else message
+    return facts.client, facts.service, facts.id

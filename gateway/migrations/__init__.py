@@ -1,0 +1,1 @@
+"""Schemas of the gateway's databases: one Alembic environment per store."""

@@ -1,0 +1,1 @@
+"""Schema of this server's configuration."""

@@ -1,0 +1,1 @@
+"""This server's own clients, services and access rights."""
