@@ -1,0 +1,1 @@
+"""The admin API of the central services on port 4000."""

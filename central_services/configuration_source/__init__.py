@@ -1,0 +1,1 @@
+"""What the registry says, signed and published."""

@@ -1,0 +1,1 @@
+"""Management requests: submitted, decided, and what they change in the registry."""

@@ -1,0 +1,1 @@
+"""Alembic environment: tables of management requests."""

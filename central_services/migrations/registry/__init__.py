@@ -1,0 +1,1 @@
+"""Alembic environment: tables of the registry."""

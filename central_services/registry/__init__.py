@@ -1,0 +1,1 @@
+"""What is true: members, their subsystems and servers, groups, approved authorities."""
