@@ -1,0 +1,1 @@
+"""Registries behind the gateway, on one small SDK."""

@@ -1,0 +1,1 @@
+"""The demographic registry: persons, their documents and where they live."""
