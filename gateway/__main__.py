@@ -1,0 +1,5 @@
+"""`python -m gateway`: the same as `surma gateway`."""
+
+from gateway.cli.gateway import app
+
+app()

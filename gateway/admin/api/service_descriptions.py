@@ -1,0 +1,260 @@
+"""Service descriptions: WSDL, REST or OpenAPI; they start disabled (X-Road ServiceDescriptionService.java)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+from fastapi import APIRouter
+from pydantic import BaseModel
+from sqlalchemy import Connection
+
+from gateway.admin.api.services import check_url, show_service
+from gateway.admin.deps import AdminDeps
+from gateway.admin.ids import client_id, full_code, show_client_id, show_ms
+from gateway.runtime.admin_api import bad_request, check_identifier, conflict, not_found
+from gateway.runtime.fetch import FetchError, expect_ok
+from gateway.serverconf import store
+from gateway.serverconf.descriptions import DescribedService, parse_openapi, parse_wsdl
+from gateway.serverconf.model import ServiceDescription, ServiceKind, ServiceRecord
+from gateway.xroad.faults import XRoadFault
+from gateway.xroad.identifiers import ClientId, ServiceId
+
+FIRST_NOTICE: Final = "Out of order"
+DEFAULT_TIMEOUT_S: Final = 60
+# X-Road: codes that the gateway answers itself (PR-META, PR-MREST, PR-OPMON).
+RESERVED_CODES: Final = frozenset(
+    {
+        "allowedMethods",
+        "getOpenAPI",
+        "getSecurityServerHealthData",
+        "getSecurityServerMetrics",
+        "getSecurityServerOperationalData",
+        "getWsdl",
+        "listMethods",
+    }
+)
+
+
+class ServiceDescriptionAdd(BaseModel):
+    """Body of POST /clients/{id}/service-descriptions."""
+
+    url: str
+    type: str
+    rest_service_code: str | None = None
+    ignore_warnings: bool = False
+
+
+class ServiceDescriptionUpdate(BaseModel):
+    """Body of PATCH /service-descriptions/{id}."""
+
+    url: str
+    type: str
+    rest_service_code: str | None = None
+    new_rest_service_code: str | None = None
+    ignore_warnings: bool = False
+
+
+class DisabledNotice(BaseModel):
+    """Body of PUT /service-descriptions/{id}/disable."""
+
+    disabled_notice: str | None = None
+
+
+class IgnoreWarnings(BaseModel):
+    """Body of PUT /service-descriptions/{id}/refresh."""
+
+    ignore_warnings: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ReadDescription:
+    """What a description says: its services, and endpoints of the one REST service."""
+
+    services: tuple[DescribedService, ...]
+    endpoints: tuple[tuple[str, str], ...] = ()
+
+
+def show_description(description: ServiceDescription, deps: AdminDeps) -> dict[str, Any]:
+    """Return a service description as the API shows it."""
+    with deps.database.reading() as tx:
+        services = [show_service(tx, record) for record in description.services]
+    return {
+        "id": str(description.id),
+        "url": description.url,
+        "type": description.kind.value,
+        "disabled": description.disabled,
+        "disabled_notice": description.disabled_notice or "",
+        "refreshed_at": show_ms(description.refreshed_at_ms),
+        "services": services,
+        "client_id": show_client_id(description.client),
+    }
+
+
+async def read_description(deps: AdminDeps, kind: ServiceKind, url: str, rest_code: str | None) -> ReadDescription:
+    """Download and read a description; a REST base address needs none.
+
+    Raises ApiError (400) saying what is wrong with it.
+    """
+    if kind is not ServiceKind.WSDL:
+        code = check_identifier("rest_service_code", rest_code or "")
+        if kind is ServiceKind.REST:
+            return ReadDescription((DescribedService(code, None, None, url),))
+    try:
+        document = expect_ok(await deps.fetcher.get(url))
+    except FetchError as failure:
+        raise bad_request("service_description_download_failed", url, str(failure)) from failure
+    try:
+        if kind is ServiceKind.WSDL:
+            return ReadDescription(parse_wsdl(document))
+        api = parse_openapi(document)
+    except XRoadFault as fault:
+        raise bad_request("invalid_wsdl" if kind is ServiceKind.WSDL else "openapi_parsing_error", str(fault)) from None
+    return ReadDescription((DescribedService(code, None, None, _api_url(api.url, url)),), api.endpoints)
+
+
+def _api_url(server_url: str, document_url: str) -> str:
+    if server_url.startswith(("http://", "https://")):
+        return server_url
+    origin = "/".join(document_url.split("/")[:3])
+    return origin + (server_url if server_url.startswith("/") else "")
+
+
+def store_description(tx: Connection, deps: AdminDeps, description: ServiceDescription, read: ReadDescription) -> None:
+    """Make the stored services and generated endpoints those that were read; what people set by hand stays."""
+    known = {record.id: record for record in description.services}
+    wanted = {ServiceId(description.client, s.code, s.version): s for s in read.services}
+    for gone in known.keys() - wanted.keys():
+        store.delete_service(tx, description.id, gone)
+    for service, described in wanted.items():
+        before = known.get(service)
+        store.put_service(
+            tx,
+            description.id,
+            ServiceRecord(
+                service,
+                description.kind,
+                before.url if before is not None else described.url,
+                before.timeout_s if before is not None else DEFAULT_TIMEOUT_S,
+                before.verify_tls if before is not None else described.url.startswith("https"),
+                description.id,
+                described.title,
+            ),
+        )
+        for method, path in read.endpoints:
+            store.put_endpoint(tx, description.client, service.service_code, method, path, generated=True)
+    store.set_description(tx, description.id, refreshed_at_ms=deps.now_ms())
+
+
+def check_free(deps: AdminDeps, client: ClientId, read: ReadDescription, except_id: int | None) -> None:
+    """Refuse service codes that another description of this client, or the gateway itself, uses."""
+    for record in deps.registrations.current().services.values():
+        if record.id.provider == client and record.description_id != except_id:
+            for described in read.services:
+                if (described.code, described.version) == (record.id.service_code, record.id.service_version):
+                    raise conflict("service_already_exists", full_code(record.id))
+    for described in read.services:
+        if described.code in RESERVED_CODES:
+            raise bad_request("service_code_already_exists", described.code)
+
+
+def service_descriptions_router(deps: AdminDeps) -> APIRouter:
+    """Return the routes."""
+    router = APIRouter()
+
+    def existing(text: str) -> ServiceDescription:
+        with deps.database.reading() as tx:
+            found = store.find_description(tx, int(text)) if text.isdecimal() else None
+        if found is None:
+            raise not_found("service_description_not_found", text)
+        return found
+
+    @router.get("/clients/{id}/service-descriptions")
+    async def list_descriptions(id: str) -> list[dict[str, Any]]:
+        with deps.database.reading() as tx:
+            found = store.list_descriptions(tx, client_id(id))
+        return [show_description(description, deps) for description in found]
+
+    @router.post("/clients/{id}/service-descriptions", status_code=201)
+    async def add(id: str, body: ServiceDescriptionAdd) -> dict[str, Any]:
+        client = client_id(id)
+        if deps.registrations.current().find_client(client) is None:
+            raise not_found("client_not_found", id)
+        kind = _kind(body.type)
+        url = check_url(body.url)
+        read = await read_description(deps, kind, url, body.rest_service_code)
+        check_free(deps, client, read, None)
+        with deps.database.transaction() as tx:
+            new_id = store.add_description(
+                tx, client, url=url, kind=kind, disabled_notice=FIRST_NOTICE, refreshed_at_ms=deps.now_ms()
+            )
+            description = store.find_description(tx, new_id)
+            assert description is not None
+            store_description(tx, deps, description, read)
+        await deps.after_change()
+        return show_description(existing(str(new_id)), deps)
+
+    @router.get("/service-descriptions/{id}")
+    async def get(id: str) -> dict[str, Any]:
+        return show_description(existing(id), deps)
+
+    @router.get("/service-descriptions/{id}/services")
+    async def services(id: str) -> list[dict[str, Any]]:
+        shown: list[dict[str, Any]] = show_description(existing(id), deps)["services"]
+        return shown
+
+    @router.patch("/service-descriptions/{id}")
+    async def change(id: str, body: ServiceDescriptionUpdate) -> dict[str, Any]:
+        description = existing(id)
+        url = check_url(body.url)
+        code = body.new_rest_service_code or body.rest_service_code
+        read = await read_description(deps, description.kind, url, code)
+        check_free(deps, description.client, read, description.id)
+        with deps.database.transaction() as tx:
+            store.set_description(tx, description.id, url=url)
+            store_description(tx, deps, description, read)
+        await deps.after_change()
+        return show_description(existing(id), deps)
+
+    @router.put("/service-descriptions/{id}/refresh")
+    async def refresh(id: str, body: IgnoreWarnings | None = None) -> dict[str, Any]:
+        description = existing(id)
+        code = description.services[0].id.service_code if description.services else None
+        read = await read_description(deps, description.kind, description.url, code)
+        check_free(deps, description.client, read, description.id)
+        with deps.database.transaction() as tx:
+            store_description(tx, deps, description, read)
+        await deps.after_change()
+        return show_description(existing(id), deps)
+
+    # The reference's shipped answer to enable is 200, to disable 204.
+    @router.put("/service-descriptions/{id}/enable")
+    async def enable(id: str) -> None:
+        description = existing(id)
+        with deps.database.transaction() as tx:
+            store.set_description(tx, description.id, disabled=False, disabled_notice=None)
+        await deps.after_change()
+
+    @router.put("/service-descriptions/{id}/disable", status_code=204)
+    async def disable(id: str, body: DisabledNotice | None = None) -> None:
+        description = existing(id)
+        notice = (body.disabled_notice if body is not None else None) or FIRST_NOTICE
+        with deps.database.transaction() as tx:
+            store.set_description(tx, description.id, disabled=True, disabled_notice=notice)
+        await deps.after_change()
+
+    @router.delete("/service-descriptions/{id}", status_code=204)
+    async def delete(id: str) -> None:
+        description = existing(id)
+        with deps.database.transaction() as tx:
+            store.delete_description(tx, description.id)
+        await deps.after_change()
+
+    return router
+
+
+def _kind(text: str) -> ServiceKind:
+    try:
+        return ServiceKind(text)
+    except ValueError:
+        raise bad_request("invalid_service_type", text) from None

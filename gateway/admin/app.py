@@ -1,0 +1,55 @@
+"""The admin application of port 4000: every route behind an API key (X-Road security server admin API)."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from fastapi import APIRouter, FastAPI
+from fastapi.responses import PlainTextResponse
+
+from gateway.admin.api.clients import clients_router
+from gateway.admin.api.service_descriptions import service_descriptions_router
+from gateway.admin.api.services import services_router
+from gateway.admin.api.system import anchor_router, initialization_router, system_router, timestamping_router
+from gateway.admin.api.tokens import certificates_router, keys_router, tokens_router
+from gateway.admin.deps import AdminDeps
+from gateway.runtime.accounts.routes import accounts_router, authenticator
+from gateway.runtime.admin_api import API_PREFIX, AdminApiSettings, install_error_handlers, protect
+
+ROLES: Final = (
+    "XROAD_SYSTEM_ADMINISTRATOR",
+    "XROAD_SECURITY_OFFICER",
+    "XROAD_REGISTRATION_OFFICER",
+    "XROAD_SERVICE_ADMINISTRATOR",
+    "XROAD_SECURITYSERVER_OBSERVER",
+)
+
+
+def admin_app(deps: AdminDeps, settings: AdminApiSettings) -> Any:
+    """Return the ASGI application."""
+    app = FastAPI(title="Surma security server", openapi_url=None, docs_url=None, redoc_url=None)
+    install_error_handlers(app)
+    router = APIRouter(prefix=API_PREFIX)
+    for part in (
+        anchor_router,
+        initialization_router,
+        timestamping_router,
+        system_router,
+        tokens_router,
+        keys_router,
+        certificates_router,
+        clients_router,
+        service_descriptions_router,
+        services_router,
+    ):
+        router.include_router(part(deps))
+    router.include_router(
+        accounts_router(deps.database, deps.clock, roles=ROLES, managed_by="XROAD_SYSTEM_ADMINISTRATOR")
+    )
+    app.include_router(router)
+
+    @app.get("/", response_class=PlainTextResponse)
+    def root() -> str:
+        return "Surma security server. The admin API is under /api/v1.\n"
+
+    return protect(app, authenticator(deps.database), settings)

@@ -1,0 +1,50 @@
+"""What the admin API is handed by the composition root."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from gateway.configuration_client.client import ConfigurationClient
+from gateway.configuration_client.provider import ConfigurationProvider
+from gateway.runtime.clock import Clock
+from gateway.runtime.database import Database
+from gateway.runtime.fetch import Fetcher
+from gateway.serverconf.provider import ServerConfProvider
+from gateway.signer.certificates import Keyring
+from gateway.signer.ocsp_cache import OcspCache
+from gateway.xroad.faults import ConfigurationUnusable
+from gateway.xroad.globalconf.lookup import GlobalConf
+
+
+@dataclass(frozen=True, slots=True)
+class AdminDeps:
+    """The areas an admin request may use.
+
+    `after_change` makes this process work by a committed change before the request is answered;
+    `refresh_status` fetches OCSP responses of new certificates.
+    """
+
+    database: Database
+    registrations: ServerConfProvider
+    configuration: ConfigurationClient
+    configuration_provider: ConfigurationProvider
+    keyring: Keyring
+    ocsp: OcspCache
+    fetcher: Fetcher
+    clock: Clock
+    internal_certificate: bytes
+    after_change: Callable[[], Awaitable[None]]
+    refresh_status: Callable[[], Awaitable[None]]
+    stamp_soon: Callable[[], None]
+
+    def now_ms(self) -> int:
+        """Return the present moment in epoch milliseconds."""
+        return int(self.clock.now().timestamp() * 1000)
+
+    def find_globalconf(self) -> GlobalConf | None:
+        """Return the configuration in use, expired or not, once there is one."""
+        try:
+            return self.configuration_provider.latest()
+        except ConfigurationUnusable:
+            return None

@@ -1,0 +1,1 @@
+"""Consumer proxy: a local information system asks, we sign and carry the request to the provider's server."""

@@ -1,0 +1,196 @@
+"""Send a transport message to a provider's server: check the peer before the first byte, read the reply.
+
+Candidates are tried in turn; the next one only when no byte of the message had left (X-Road
+FastestConnectionSelectingSSLSocketFactory.java). The peer's certificate is judged on every exchange,
+also on a connection that was open before.
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from gateway.consumer.peer_ocsp import PeerOcspResponses
+from gateway.consumer.routing import Route
+from gateway.exchange.boundaries import new_boundary
+from gateway.exchange.network import network_faults
+from gateway.exchange.peers import identify, known_verdict, path_of
+from gateway.exchange.ports import Clock
+from gateway.exchange.requests import Headers, InboundRequest, Timeline
+from gateway.runtime.http.client import ClientResponse, HttpClient
+from gateway.runtime.http.model import ConnectionFacts, OutgoingBody
+from gateway.runtime.http.problems import ConnectFailed, UnknownHost
+from gateway.xroad.faults import AccessRefused, MalformedMessage, Party, ServiceFailed, blame
+from gateway.xroad.globalconf.lookup import GlobalConf
+from gateway.xroad.identifiers import ClientId
+from gateway.xroad.mime import parse_content_type
+from gateway.xroad.pki.certificates import der_of
+from gateway.xroad.rest.message import RestRequest
+from gateway.xroad.signature.signed_message import SignedMessage, bodies_of
+from gateway.xroad.soap.faults import remote_fault_of
+from gateway.xroad.soap.message import SoapMessage
+from gateway.xroad.transport.decoder import DecodedMessage, Side, TransportDecoder
+from gateway.xroad.transport.encoder import TransportEncoder
+from gateway.xroad.transport.headers import build_request_headers, check_hash_algorithm
+
+if TYPE_CHECKING:
+    from gateway.consumer.deps import ConsumerDeps
+
+# PR-MESSTRANSP 3.2, X-Road AbstractHttpSender.java: a peer answers 200, or 500 with a fault.
+ACCEPTED_STATUSES: Final = (200, 500)
+# Peers may refuse releases older than a minimum of theirs (X-Road ClientProxyVersionVerifier.java).
+PROXY_VERSION: Final = "7.8.0"
+
+
+@dataclass(frozen=True, slots=True)
+class PeerCaller:
+    """How other security servers are reached: HTTP client, TLS of the moment, their ports and certificate status."""
+
+    http: HttpClient
+    tls: Callable[[], ssl.SSLContext]
+    port: int
+    ocsp: PeerOcspResponses
+    clock: Clock
+    reuse_connections: bool = True
+
+
+async def send(
+    signed: SignedMessage,
+    provider: ClientId,
+    routes: Sequence[Route],
+    request: InboundRequest,
+    globalconf: GlobalConf,
+    deps: ConsumerDeps,
+    timeline: Timeline,
+) -> SignedMessage:
+    """Return the signed reply of one of `routes`, decoded but not proven.
+
+    Raises RemoteFault for a fault of the peer, AccessRefused for a peer that may not answer for
+    `provider`, ServiceFailed when nobody can be reached, MalformedMessage for an unreadable reply.
+    """
+    assert isinstance(signed.message, SoapMessage | RestRequest)
+    encoder = TransportEncoder(ocsp_responses=deps.signer.authentication_ocsp(), boundary=new_boundary())
+    headers = build_request_headers(
+        signed.message,
+        encoder.content_type,
+        original_content_type=request.header("content-type"),
+        request_id=request.id,
+        proxy_version=PROXY_VERSION,
+    )
+    last: Exception = ServiceFailed("network_error", "exchange.network", where=provider, reason="no address")
+    for route in routes:
+        body = encoder.encode(signed)
+        try:
+            with network_faults(str(route)):
+                response = await _call(
+                    route,
+                    headers,
+                    body if bodies_of(signed.message) else b"".join(body),
+                    provider,
+                    globalconf,
+                    deps,
+                    timeline,
+                )
+        except (ServiceFailed, AccessRefused) as failure:
+            if not _may_try_next(failure):
+                raise
+            last = failure
+            continue
+        timeline.note(peer=route.server)
+        return await _read_reply(response, deps)
+    raise last
+
+
+def _may_try_next(failure: Exception) -> bool:
+    cause = failure.__cause__
+    return isinstance(failure, AccessRefused) or isinstance(cause, ConnectFailed | UnknownHost)
+
+
+async def _call(
+    route: Route,
+    headers: Headers,
+    body: OutgoingBody,
+    provider: ClientId,
+    globalconf: GlobalConf,
+    deps: ConsumerDeps,
+    timeline: Timeline,
+) -> ClientResponse:
+    peers = deps.peers
+
+    async def check(facts: ConnectionFacts) -> None:
+        await check_provider(facts.peer_certificate, provider, route.address, globalconf, peers)
+        timeline.request_out_ms = int(peers.clock.now().timestamp() * 1000)
+
+    return await peers.http.request(
+        "POST",
+        host=route.address,
+        port=peers.port,
+        target="/",
+        headers=headers,
+        body=body,
+        ssl=peers.tls(),
+        on_connected=check,
+        close=not peers.reuse_connections,
+    )
+
+
+async def check_provider(
+    certificate_der: bytes | None, provider: ClientId, address: str, globalconf: GlobalConf, peers: PeerCaller
+) -> None:
+    """Make sure that the server at the other end may answer for `provider`, before any byte is sent.
+
+    Raises AccessRefused (ssl_authentication_failed).
+    """
+    if certificate_der is None:
+        raise AccessRefused("ssl_authentication_failed", "peers.no_certificate", client=provider)
+    now = peers.clock.now()
+    if known_verdict(certificate_der, provider, globalconf, now) is not None:
+        return
+    path = path_of(certificate_der, globalconf, provider.member.xroad_instance, now)
+    below_ca = tuple(der_of(certificate) for certificate in path[:-1])
+    kept = peers.ocsp.kept(below_ca)
+    if kept is not None:
+        try:
+            identify(path, certificate_der, kept, provider, globalconf, now)
+        except AccessRefused:
+            pass  # stale, or the server is not this provider's: a fresh answer decides
+        else:
+            return
+    responses = await peers.ocsp.responses_of(below_ca, address)
+    identify(path, certificate_der, responses, provider, globalconf, peers.clock.now())
+
+
+async def _read_reply(response: ClientResponse, deps: ConsumerDeps) -> SignedMessage:
+    if response.status not in ACCEPTED_STATUSES:
+        response.close()
+        raise ServiceFailed("http_error", "exchange.http_status", status=response.status, reason=response.reason)
+    content_type = response.header("content-type")
+    if content_type is None:
+        response.close()
+        raise MalformedMessage("invalid_content_type", "exchange.no_content_type")
+    with blame(Party.SERVICE):
+        decoded = await _decode(response, content_type, deps)
+    if decoded.parsed_fault is not None:
+        raise remote_fault_of(decoded.parsed_fault)
+    assert decoded.signed is not None
+    return decoded.signed
+
+
+async def _decode(response: ClientResponse, content_type: str, deps: ConsumerDeps) -> DecodedMessage:
+    if parse_content_type(content_type).media_type != "text/xml":
+        check_hash_algorithm(response.header("x-hash-algorithm"))
+    decoder = TransportDecoder(
+        content_type,
+        side=Side.RESPONSE,
+        x_original_content_type=response.header("x-original-content-type"),
+        open_sink=deps.spool.open_sink,
+    )
+    try:
+        with network_faults("reply"):
+            async for chunk in response.body:
+                decoder.feed(chunk)
+    finally:
+        response.close()
+    return decoder.finish()

@@ -1,0 +1,1 @@
+"""What both proxies share: the steps of an exchange and the ports they may touch."""

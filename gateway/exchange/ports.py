@@ -1,0 +1,91 @@
+"""The ports an exchange may touch; areas satisfy them by shape, `main.py` alone knows the classes.
+
+All of them are read-only snapshots or small acts: an exchange never sees a table, a key or a socket.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from gateway.messagelog.model import Side
+from gateway.serverconf.model import ServerConf
+from gateway.xroad.bodies import BodySink
+from gateway.xroad.digests import SignatureAlgorithm
+from gateway.xroad.globalconf.lookup import GlobalConf
+from gateway.xroad.identifiers import MemberId
+from gateway.xroad.signature.signed_message import SignedMessage, SigningIdentity
+
+
+class Clock(Protocol):
+    """The time; an aware UTC `datetime`."""
+
+    def now(self) -> datetime:
+        """Return the present moment."""
+        ...
+
+
+class Configuration(Protocol):
+    """The verified global configuration."""
+
+    def current(self) -> GlobalConf:
+        """Return the snapshot in force, or raise ConfigurationUnusable (global_conf_outdated)."""
+        ...
+
+
+class Registrations(Protocol):
+    """This server's own clients, services and access rights."""
+
+    def current(self) -> ServerConf:
+        """Return the snapshot in force."""
+        ...
+
+
+class Signer(Protocol):
+    """The room with the private keys: it gets digests and gives signatures."""
+
+    def identity_of(self, member: MemberId) -> SigningIdentity:
+        """Return what goes into a signature of `member`, or raise SigningUnavailable."""
+        ...
+
+    async def sign(self, key: str, digest: bytes, algorithm: SignatureAlgorithm) -> bytes:
+        """Return the signature over a digest; ECDSA as DER."""
+        ...
+
+    def authentication_ocsp(self) -> tuple[bytes, ...]:
+        """Return the OCSP responses of our authentication certificate and its intermediates."""
+        ...
+
+
+class MessageLog(Protocol):
+    """Evidence: a record is durable when `record` returns."""
+
+    async def record(self, signed: SignedMessage, side: Side, request_id: str) -> None:
+        """Keep a signed message, or raise LoggingUnavailable."""
+        ...
+
+
+class Spool(Protocol):
+    """Where bodies wait while an exchange proves them."""
+
+    def open_sink(self) -> BodySink:
+        """Open a sink: memory first, disk past a threshold."""
+        ...
+
+
+class PeerStatus(Protocol):
+    """OCSP responses of other security servers, from memory or their port 5577."""
+
+    async def responses_of(self, certificates: tuple[bytes, ...], address: str) -> tuple[bytes, ...]:
+        """Return one OCSP response per certificate."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ExchangeLimits:
+    """Bounds of one exchange; the reference has none, so ours are settings (messages above are refused)."""
+
+    soap_bytes: int = 64 * 1024 * 1024
+    rest_body_bytes: int = 16 * 1024 * 1024 * 1024
+    fault_bytes: int = 1024 * 1024

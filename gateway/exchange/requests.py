@@ -1,0 +1,61 @@
+"""What comes in, what goes out, and when: the outer values of an exchange."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+Headers = tuple[tuple[str, str], ...]
+
+
+class ByteStream(Protocol):
+    """The body of a request as it arrives."""
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        """Yield the bytes in pieces."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class InboundRequest:
+    """A request as a proxy sees it: raw target, headers in their case and order."""
+
+    method: str
+    target: str
+    headers: Headers
+    body: ByteStream
+    peer_certificate: bytes | None
+    is_tls: bool
+    id: str
+
+    def header(self, name: str) -> str | None:
+        """Return the last header of this name in any case (X-Road takes the last one), or None."""
+        wanted = name.lower()
+        return next((value for key, value in reversed(self.headers) if key.lower() == wanted), None)
+
+
+@dataclass(frozen=True, slots=True)
+class OutboundResponse:
+    """An answer; `length` is known when the body is one that HTTP can announce."""
+
+    status: int
+    headers: Headers
+    body: bytes | Iterable[bytes] = b""
+    length: int | None = None
+    reason: str = ""
+
+
+@dataclass(slots=True)
+class Timeline:
+    """When the four messages of an exchange passed, in epoch milliseconds; the one mutable object of an exchange."""
+
+    request_in_ms: int
+    request_out_ms: int | None = None
+    response_in_ms: int | None = None
+    response_out_ms: int | None = None
+    facts: dict[str, str] = field(default_factory=dict)
+
+    def note(self, **facts: object) -> None:
+        """Remember who asked whom for what, for the line that is written at the end."""
+        self.facts.update({name: str(value) for name, value in facts.items() if value is not None})

@@ -1,0 +1,1 @@
+"""`surma demo`: a whole federation on one machine, started as processes and onboarded by HTTP alone."""

@@ -1,0 +1,156 @@
+"""What a landscape consists of: members, servers, services and rights, read from `config/landscape.toml`."""
+
+from __future__ import annotations
+
+import dataclasses
+import ipaddress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from gateway.runtime.settings import SettingsError, load
+
+DEFAULT_FILE: Final = Path(__file__).resolve().parent.parent.parent / "config" / "landscape.toml"
+PACKAGED_FILE: Final = Path(__file__).resolve().parent / "landscape.toml"
+
+
+@dataclass(frozen=True, slots=True)
+class Central:
+    """Where the central services listen."""
+
+    address: str
+    admin_port: int = 4000
+    configuration_port: int = 8880
+
+
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """Where the test CA with its OCSP responder, and the test TSA listen."""
+
+    address: str
+    ca_port: int = 8888
+    tsa_port: int = 8899
+
+
+@dataclass(frozen=True, slots=True)
+class MemberClass:
+    """A member class of the instance."""
+
+    code: str
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A member, `CLASS/CODE`, and its subsystems."""
+
+    id: str
+    name: str
+    subsystems: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ServerClient:
+    """A client of a security server, `CLASS/CODE[/SUBSYSTEM]`, and how its information systems connect."""
+
+    id: str
+    connection_type: str = "HTTP"
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A security server and its clients."""
+
+    code: str
+    owner: str
+    address: str
+    client: tuple[ServerClient, ...] = ()
+    http_port: int = 8080
+    https_port: int = 8443
+    admin_port: int = 4000
+
+
+@dataclass(frozen=True, slots=True)
+class Registry:
+    """A registry adapter and where it listens."""
+
+    name: str
+    address: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A service description of a client, where its registry answers, and who may call it."""
+
+    client: str
+    type: str
+    registry: str
+    description: str
+    url: str
+    code: str | None = None
+    allow: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Landscape:
+    """The whole description."""
+
+    instance: str
+    certificate_profile: str
+    management_provider: str
+    central: Central
+    trust: Trust
+    member_class: tuple[MemberClass, ...] = ()
+    member: tuple[Member, ...] = ()
+    server: tuple[Server, ...] = ()
+    registry: tuple[Registry, ...] = ()
+    service: tuple[Service, ...] = field(default=())
+
+    def server_of(self, client: str) -> Server:
+        """Return the server that has this client."""
+        for server in self.server:
+            if client == server.owner or any(client == one.id for one in server.client):
+                return server
+        raise SettingsError(f"landscape: no server has the client {client}")
+
+    def registry_named(self, name: str) -> Registry:
+        """Return the registry of this name."""
+        for registry in self.registry:
+            if registry.name == name:
+                return registry
+        raise SettingsError(f"landscape: there is no registry {name}")
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """Every address that a program of this landscape listens on."""
+        places = (self.central, self.trust, *self.server, *self.registry)
+        return tuple(dict.fromkeys(place.address for place in places))
+
+
+def read_landscape(path: Path | None = None) -> Landscape:
+    """Read a description. Raises SettingsError naming the file and the key."""
+    file = path or (DEFAULT_FILE if DEFAULT_FILE.exists() else PACKAGED_FILE)
+    landscape = load(Landscape, file)
+    for service in landscape.service:
+        landscape.server_of(service.client)
+        landscape.registry_named(service.registry)
+        for client in service.allow:
+            landscape.server_of(client)
+    return landscape
+
+
+def moved(landscape: Landscape, network: str) -> Landscape:
+    """Return the landscape on other loopback addresses: the first two bytes become `network`, as in `127.45`."""
+
+    def move(address: str) -> str:
+        last_two = str(ipaddress.IPv4Address(address)).split(".")[2:]
+        return ".".join((network, *last_two))
+
+    return dataclasses.replace(
+        landscape,
+        central=dataclasses.replace(landscape.central, address=move(landscape.central.address)),
+        trust=dataclasses.replace(landscape.trust, address=move(landscape.trust.address)),
+        server=tuple(dataclasses.replace(one, address=move(one.address)) for one in landscape.server),
+        registry=tuple(dataclasses.replace(one, address=move(one.address)) for one in landscape.registry),
+    )

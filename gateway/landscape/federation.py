@@ -1,0 +1,244 @@
+"""A landscape running: its programs, their state, their onboarding, one after the other.
+
+State lies below one directory, so a second start resumes it. Every step of the onboarding goes
+through the admin APIs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from gateway.landscape.admin_api import AdminApi
+from gateway.landscape.central import onboard_central
+from gateway.landscape.description import Landscape, Registry, Server
+from gateway.landscape.ports import TakenPort, taken_ports
+from gateway.landscape.processes import Program, stop_all, wait_until
+from gateway.landscape.server import ServerOnboarding
+
+START_WITHIN_S: Final = 60
+MESSAGE_PORT: Final = 5500
+OCSP_PORT: Final = 5577
+# The onboarding makes many small requests at once; the limit is for everybody else.
+NO_RATE_LIMIT: Final = "0"
+
+Report = Callable[[str], None]
+
+
+class PortsTaken(RuntimeError):  # noqa: N818
+    """Addresses or ports that the landscape needs are in use."""
+
+    def __init__(self, taken: list[TakenPort]) -> None:
+        super().__init__("ports taken")
+        self.taken = taken
+
+
+class Federation:
+    """Every program of a landscape on this machine."""
+
+    def __init__(
+        self, landscape: Landscape, state: Path, report: Report, environment: dict[str, str] | None = None
+    ) -> None:
+        self.landscape = landscape
+        self.state = state.absolute()
+        self._report = report
+        self._extra = environment or {}
+        self.central = self._central_program()
+        self.trust = self._trust_program()
+        self.servers = {server.code: self._server_program(server) for server in landscape.server}
+        self.registries = {registry.name: self._registry_program(registry) for registry in landscape.registry}
+
+    @property
+    def programs(self) -> list[Program]:
+        """Every program, in the order of starting."""
+        return [self.trust, self.central, *self.registries.values(), *self.servers.values()]
+
+    async def start(self) -> None:
+        """Start and onboard everything. Raises PortsTaken, ProgramEnded, TimeoutError, OnboardingFailed."""
+        taken = taken_ports(self._places())
+        if taken:
+            raise PortsTaken(taken)
+        self.state.mkdir(parents=True, exist_ok=True, mode=0o700)
+        await asyncio.to_thread(self._initialise)
+        self._report("starting the programs")
+        for program in self.programs:
+            program.start()
+        await asyncio.gather(*(self._wait(program, port) for program, port in self._main_ports()))
+        await self._onboard()
+
+    def stop(self) -> None:
+        """Stop every program."""
+        stop_all(self.programs)
+
+    def rss_mb(self) -> dict[str, float]:
+        """Return the memory of each program and of all, in MB."""
+        sizes = {program.name: round(program.rss_bytes() / 1e6, 1) for program in self.programs}
+        return {**sizes, "total": round(sum(sizes.values()), 1)}
+
+    def server_state(self, code: str) -> Path:
+        """The state directory of a security server."""
+        return self.state / f"server-{code}"
+
+    def anchor(self) -> Path:
+        """The configuration anchor, written while onboarding, for offline verification."""
+        return self.state / "configuration-anchor.xml"
+
+    # programs
+
+    def _central_program(self) -> Program:
+        central = self.landscape.central
+        environment = {
+            "CENTRAL_ADMIN__HOST": central.address,
+            "CENTRAL_ADMIN__PORT": str(central.admin_port),
+            "CENTRAL_ADMIN__NAMES": central.address,
+            "CENTRAL_API__REQUESTS_PER_SECOND": NO_RATE_LIMIT,
+            "CENTRAL_API__REQUESTS_PER_MINUTE": NO_RATE_LIMIT,
+            "CENTRAL_CONFIGURATION__HOST": central.address,
+            "CENTRAL_CONFIGURATION__PORT": str(central.configuration_port),
+            "CENTRAL_TOKEN_PIN_FILE": str(self._pin_file("central")),
+        }
+        return self._program("central", ["central_services", "serve"], environment, self.state / "central")
+
+    def _trust_program(self) -> Program:
+        trust = self.landscape.trust
+        environment = {
+            "CENTRAL_TRUST__HOST": trust.address,
+            "CENTRAL_TRUST__CA_PORT": str(trust.ca_port),
+            "CENTRAL_TRUST__TSA_PORT": str(trust.tsa_port),
+        }
+        return self._program("trust", ["central_services", "trust"], environment, self.state / "trust")
+
+    def _server_program(self, server: Server) -> Program:
+        environment = {
+            "GATEWAY_ADDRESS": server.address,
+            "GATEWAY_CONSUMER__HTTP_PORT": str(server.http_port),
+            "GATEWAY_CONSUMER__HTTPS_PORT": str(server.https_port),
+            "GATEWAY_ADMIN__PORT": str(server.admin_port),
+            "GATEWAY_ADMIN_LIMITS__REQUESTS_PER_SECOND": NO_RATE_LIMIT,
+            "GATEWAY_ADMIN_LIMITS__REQUESTS_PER_MINUTE": NO_RATE_LIMIT,
+            "GATEWAY_SIGNER__PIN_FILE": str(self._pin_file(server.code)),
+        }
+        return self._program(server.code, ["gateway", "serve"], environment, self.server_state(server.code))
+
+    def _registry_program(self, registry: Registry) -> Program:
+        command = [
+            "registry_adapters",
+            "serve",
+            registry.name,
+            "--host",
+            registry.address,
+            "--port",
+            str(registry.port),
+        ]
+        return self._program(f"registry {registry.name}", command, {}, self.state / f"registry-{registry.name}")
+
+    def _program(self, name: str, command: list[str], environment: dict[str, str], state: Path) -> Program:
+        log = self.state / "logs" / f"{name.replace(' ', '-')}.log"
+        return Program(name, [*command, "--state", str(state)], log, {**environment, **self._extra})
+
+    def _initialise(self) -> None:
+        """Make what each program needs before its first start: state directory, PIN, first API key."""
+        for name in ("central", *self.servers):
+            pin_file = self._pin_file(name)
+            if not pin_file.exists():
+                pin_file.touch(mode=0o600)
+                pin_file.write_text(secrets.token_urlsafe(18) + "\n")
+        waiting = [
+            subprocess.Popen(
+                [sys.executable, "-m", program.command[0], "init", "--state", str(state)],
+                env={**os.environ, **program.environment},
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+            )
+            for program, state, key in self._initialised()
+            if not key.exists()
+        ]
+        if waiting:
+            self._report("preparing state directories and keys")
+        for process in waiting:
+            _, errors = process.communicate()
+            if process.returncode != 0:
+                raise RuntimeError(f"init failed: {errors.decode(errors='replace')[-500:]}")
+
+    def _initialised(self) -> list[tuple[Program, Path, Path]]:
+        central = self.state / "central"
+        servers = [(self.servers[code], self.server_state(code)) for code in self.servers]
+        return [(program, state, state / "api-key") for program, state in ((self.central, central), *servers)]
+
+    def _pin_file(self, name: str) -> Path:
+        return self.state / f"pin-{name}"
+
+    # ports
+
+    def _main_ports(self) -> list[tuple[Program, tuple[str, int]]]:
+        central, trust = self.landscape.central, self.landscape.trust
+        return [
+            (self.central, (central.address, central.admin_port)),
+            (self.trust, (trust.address, trust.tsa_port)),
+            *((self.servers[one.code], (one.address, one.admin_port)) for one in self.landscape.server),
+            *((self.registries[one.name], (one.address, one.port)) for one in self.landscape.registry),
+        ]
+
+    def _places(self) -> list[tuple[str, int]]:
+        central, trust = self.landscape.central, self.landscape.trust
+        places = [place for _, place in self._main_ports()]
+        places += [(central.address, central.configuration_port), (trust.address, trust.ca_port)]
+        for server in self.landscape.server:
+            ports = (server.http_port, server.https_port, MESSAGE_PORT, OCSP_PORT)
+            places += [(server.address, port) for port in ports]
+        return places
+
+    async def _wait(self, program: Program, place: tuple[str, int]) -> None:
+        await wait_until(lambda: _answers(place), program, within_s=START_WITHIN_S)
+        self._report(f"{program.name} listens on {place[0]}")
+
+    # onboarding
+
+    async def _onboard(self) -> None:
+        central = self._api(self.landscape.central.address, self.landscape.central.admin_port, self.state / "central")
+        servers = {
+            server.code: self._api(server.address, server.admin_port, self.server_state(server.code))
+            for server in self.landscape.server
+        }
+        try:
+            self._report("onboarding the central services")
+            await onboard_central(central, self.landscape, self._pin("central"))
+            self.anchor().write_bytes(await central.get_bytes("/configuration-sources/INTERNAL/anchor/download"))
+            onboardings = [
+                ServerOnboarding(servers[one.code], central, self.landscape, one, self._pin(one.code))
+                for one in self.landscape.server
+            ]
+            self._report("onboarding the security servers")
+            await asyncio.gather(*(one.identify() for one in onboardings))
+            await asyncio.gather(*(one.furnish() for one in onboardings))
+            await asyncio.gather(*(one.publish() for one in onboardings))
+            await asyncio.gather(*(one.refresh() for one in onboardings))
+        finally:
+            for api in (central, *servers.values()):
+                await api.close()
+        for server in self.landscape.server:
+            await wait_until(
+                lambda place=(server.address, MESSAGE_PORT): _answers(place),  # type: ignore[misc]
+                self.servers[server.code],
+                within_s=START_WITHIN_S,
+            )
+
+    def _api(self, address: str, port: int, state: Path) -> AdminApi:
+        key = (state / "api-key").read_text().strip()
+        return AdminApi(f"https://{address}:{port}", state / "tls" / "admin.crt", key)
+
+    def _pin(self, name: str) -> str:
+        return self._pin_file(name).read_text().strip()
+
+
+def _answers(place: tuple[str, int]) -> bool:
+    with socket.socket() as probe:
+        probe.settimeout(1)
+        return probe.connect_ex(place) == 0

@@ -1,0 +1,364 @@
+"""The composition root of a security server: builds every part, hands out the ports, starts and stops.
+
+The only place where the concrete classes stand side by side. Nothing is decided here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import os
+import signal
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+import uvloop
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
+
+from gateway.admin.app import admin_app
+from gateway.admin.deps import AdminDeps
+from gateway.admin.registration import follow_globalconf
+from gateway.configuration_client.cache import Cache
+from gateway.configuration_client.client import ConfigurationClient
+from gateway.configuration_client.downloader import Downloader, open_fetcher
+from gateway.configuration_client.history import History
+from gateway.configuration_client.provider import ConfigurationProvider
+from gateway.consumer.app import ConsumerApp
+from gateway.consumer.deps import ConsumerDeps
+from gateway.consumer.dispatch import PeerCaller
+from gateway.consumer.evidence import Evidence
+from gateway.consumer.peer_ocsp import PeerOcspResponses
+from gateway.exchange.faults import FaultStyle
+from gateway.exchange.ports import ExchangeLimits
+from gateway.listeners import PeerPort, TlsContexts
+from gateway.messagelog.documents import Documents
+from gateway.messagelog.recorder import MessageLog
+from gateway.messagelog.timestamper import Timestamper
+from gateway.paths import StatePaths
+from gateway.provider.app import ProviderApp
+from gateway.provider.deps import ProviderDeps
+from gateway.provider.forward import ServiceCaller
+from gateway.provider.ocsp_endpoint import OcspEndpoint
+from gateway.runtime import logs
+from gateway.runtime.clock import SystemClock
+from gateway.runtime.control_server import ControlServer, Listener
+from gateway.runtime.database import Database, migrate, open_database
+from gateway.runtime.fetch import Fetcher, expect_ok
+from gateway.runtime.http.client import ClientLimits, HttpClient
+from gateway.runtime.http.server import HttpLimits, HttpServer
+from gateway.runtime.periodic import Periodic
+from gateway.runtime.self_signed import server_context
+from gateway.runtime.settings import load
+from gateway.runtime.spool import SpoolDirectory
+from gateway.runtime.tls import TlsIdentity
+from gateway.serverconf.provider import ServerConfProvider
+from gateway.settings import GatewaySettings
+from gateway.signer.certificates import Keyring
+from gateway.signer.keystore import Keystore, read_pin
+from gateway.signer.model import KeyAlgorithm
+from gateway.signer.ocsp_cache import OcspCache
+from gateway.signer.signing import Signer
+from gateway.xroad.digests import Digest, DigestAlgorithm
+from gateway.xroad.faults import ConfigurationUnusable, SigningUnavailable, Spelling
+
+log = logging.getLogger(__name__)
+
+# Every process notices a change of the database within this time; see architecture: concurrency.
+FOLLOW_INTERVAL_S: Final = 1.0
+OCSP_RETRY_S: Final = 60.0
+DEFAULT_OCSP_INTERVAL_S: Final = 1200.0
+
+
+@dataclass(frozen=True, slots=True)
+class Stores:
+    """The databases of one security server."""
+
+    configuration: Database
+    message_log: Database
+
+    def close(self) -> None:
+        """Close both."""
+        self.configuration.close()
+        self.message_log.close()
+
+
+class Gateway:
+    """One security server in one process."""
+
+    def __init__(self, state: Path, settings: GatewaySettings) -> None:
+        self.settings = settings
+        self.paths = StatePaths(state, settings)
+        self.clock = SystemClock()
+        self.stores = Stores(open_database(self.paths.database_url), open_database(self.paths.message_log_url))
+        for scripts in self.paths.migrations:
+            migrate(self.stores.configuration, scripts)
+        self._build_configuration()
+        self._build_signer()
+        self._build_message_log()
+        self._build_proxies()
+        self._build_admin()
+
+    def _build_configuration(self) -> None:
+        settings = self.settings.configuration
+        self.registrations = ServerConfProvider(self.stores.configuration)
+        cache, self.history = Cache(self.paths.globalconf), History(self.paths.history)
+        self.configuration_fetcher = open_fetcher()
+        self.configuration = ConfigurationProvider(cache, self.clock, history=self.history)
+        self.configuration_client = ConfigurationClient(
+            cache=cache,
+            downloader=Downloader(self.configuration_fetcher.get, self.clock),
+            provider=self.configuration,
+            clock=self.clock,
+            history=self.history,
+            interval_s=settings.update_interval_s,
+            allowed_federations=settings.allowed_federations,
+        )
+
+    def _build_signer(self) -> None:
+        settings = self.settings.signer
+        self.fetcher = Fetcher()
+        self.keystore = Keystore(self.paths.keys, enforce_pin_policy=settings.enforce_pin_policy)
+        self.ocsp = OcspCache(self.paths.ocsp, self._ask_responder, self.configuration, self.clock)
+        self.signer = Signer(self.stores.configuration, self.keystore, self.ocsp, self.configuration, self.clock)
+        self.keyring = Keyring(
+            self.stores.configuration,
+            self.keystore,
+            on_change=self.signer.reload,
+            algorithm=KeyAlgorithm(settings.key_algorithm),
+            rsa_bits=settings.rsa_bits,
+        )
+        self._ocsp_loop = Periodic(
+            "OCSP responses", self._ocsp_interval_s, self._renew_status, retry_s=OCSP_RETRY_S
+        )
+
+    def _build_message_log(self) -> None:
+        settings = self.settings.messagelog.records
+        self.message_log = MessageLog(
+            self.stores.message_log, self.paths.bodies, settings, self.clock, tsa_urls=self._tsa_urls
+        )
+        self.timestamper = Timestamper(
+            self.message_log, settings, self.clock, globalconf=self.configuration.current, tsa_urls=self._tsa_urls
+        )
+        self.documents = Documents(self.message_log, self.timestamper)
+
+    def _build_proxies(self) -> None:
+        settings = self.settings
+        internal = _identity_from(self.paths.tls, "internal")
+        self.tls = TlsContexts(self.configuration, self.signer.authentication, internal)
+        style = FaultStyle(Spelling(settings.faults.spelling), settings.faults.language)
+        limits = ExchangeLimits(settings.limits.soap_bytes, settings.limits.rest_body_bytes)
+        self.spool: SpoolDirectory[Digest] = SpoolDirectory(
+            self.paths.spool,
+            partial(Digest, DigestAlgorithm.SHA512),
+            memory_threshold_bytes=settings.limits.spool_threshold_bytes,
+        )
+        self.peer_http = HttpClient(
+            ClientLimits(
+                connect_timeout_s=settings.consumer.connect_timeout_s,
+                response_timeout_s=settings.consumer.response_timeout_s,
+            )
+        )
+        self.service_http = HttpClient(ClientLimits(connect_timeout_s=settings.provider.connect_timeout_s))
+        consumer = ConsumerDeps(
+            configuration=self.configuration,
+            registrations=self.registrations,
+            signer=self.signer,
+            message_log=self.message_log,
+            clock=self.clock,
+            spool=self.spool,
+            peers=PeerCaller(
+                http=self.peer_http,
+                tls=self.tls.peer_client,
+                port=settings.consumer.peer_port,
+                ocsp=PeerOcspResponses(self._ask_peer_status),
+                clock=self.clock,
+                reuse_connections=settings.consumer.reuse_connections,
+            ),
+            limits=limits,
+            style=style,
+            internal_certificate=internal.certificate_der,
+        )
+        provider = ProviderDeps(
+            configuration=self.configuration,
+            registrations=self.registrations,
+            signer=self.signer,
+            message_log=self.message_log,
+            clock=self.clock,
+            spool=self.spool,
+            services=ServiceCaller(self.service_http, lambda: self.tls.services, self.registrations, self.clock),
+            limits=limits,
+            style=style,
+        )
+        evidence = Evidence(
+            self.documents,
+            self.registrations,
+            self.configuration,
+            language=settings.faults.language,
+            internal_certificate=internal.certificate_der,
+        )
+        provider_app = ProviderApp(provider, keep_connections=settings.provider.keep_connections)
+        self._listen(ConsumerApp(consumer, evidence), provider_app)
+
+    def _listen(self, consumer: ConsumerApp, provider: ProviderApp) -> None:
+        settings = self.settings
+        http = HttpLimits(
+            header_timeout_s=settings.limits.header_timeout_s,
+            body_idle_timeout_s=settings.limits.body_idle_timeout_s,
+            max_connections=settings.limits.connections,
+            max_connections_per_address=settings.limits.connections_per_address,
+        )
+        listen = partial(HttpServer, host=settings.address, limits=http)
+        self.http_port = listen(consumer, port=settings.consumer.http_port)
+        self.https_port = listen(consumer, port=settings.consumer.https_port, ssl=self.tls.information_systems)
+        self.ocsp_port = listen(OcspEndpoint(self.signer), port=settings.provider.ocsp_port)
+        self.peer_port = PeerPort(listen(provider, port=settings.provider.port), self.tls)
+
+    def _build_admin(self) -> None:
+        deps = AdminDeps(
+            database=self.stores.configuration,
+            registrations=self.registrations,
+            configuration=self.configuration_client,
+            configuration_provider=self.configuration,
+            keyring=self.keyring,
+            ocsp=self.ocsp,
+            fetcher=self.fetcher,
+            clock=self.clock,
+            internal_certificate=self.tls.internal_certificate,
+            after_change=self.follow,
+            refresh_status=self._refresh_status_now,
+            stamp_soon=self.timestamper.trigger,
+        )
+        self._follow_globalconf = partial(follow_globalconf, deps)
+        context = server_context(self.paths.tls / "admin.crt", self.paths.tls / "admin.key")
+        self.admin = ControlServer(
+            Listener(
+                admin_app(deps, self.settings.admin_limits),
+                host=self.settings.address,
+                port=self.settings.admin.port,
+                ssl_context=context,
+                name="admin API",
+            )
+        )
+        self._follow_loop = Periodic("follow changes", FOLLOW_INTERVAL_S, self.follow)
+
+    # what other parts ask for
+
+    def _tsa_urls(self) -> tuple[str, ...]:
+        return tuple(service.url for service in self.registrations.current().timestamping_services)
+
+    def _ocsp_interval_s(self) -> float:
+        try:
+            return float(self.configuration.current().ocsp_fetch_interval_s)
+        except ConfigurationUnusable:
+            return DEFAULT_OCSP_INTERVAL_S
+
+    async def _ask_responder(self, url: str, request: bytes) -> bytes:
+        return expect_ok(await self.fetcher.post(url, request, content_type="application/ocsp-request"))
+
+    async def _ask_peer_status(self, address: str, target: str) -> tuple[int, str, bytes]:
+        answer = await self.fetcher.get(
+            f"http://{address}:{self.settings.consumer.peer_ocsp_port}{target}", headers={"Accept": "multipart/related"}
+        )
+        return answer.status, answer.content_type, answer.content
+
+    async def _renew_status(self) -> None:
+        if self.configuration.generation is not None:
+            await self.signer.refresh_status()
+
+    async def _refresh_status_now(self) -> None:
+        try:
+            await self.signer.refresh_status()
+        except (SigningUnavailable, ConfigurationUnusable) as fault:
+            log.warning("certificate status was not renewed: %s", fault)
+            self._ocsp_loop.trigger()
+
+    # life
+
+    async def follow(self) -> None:
+        """Work by the newest state of database and global configuration from now on."""
+        await self.registrations.refresh()
+        await asyncio.to_thread(self.signer.reload_if_changed)
+        if await asyncio.to_thread(self._follow_globalconf):
+            await self.registrations.refresh()
+            await self._refresh_status_now()
+        await self.peer_port.follow()
+
+    async def start(self) -> None:
+        """Start every part; ports listen when this returns, 5500 as soon as there is a certificate."""
+        self._log_in()
+        await self.configuration_client.start()
+        await self.message_log.start()
+        self.timestamper.start()
+        await self.follow()
+        for server in (self.http_port, self.https_port, self.ocsp_port):
+            await server.start()
+        await self.admin.start()
+        self._ocsp_loop.start()
+        self._follow_loop.start()
+        log.info("security server is ready", extra={"address": self.settings.address, "admin": self.admin.port})
+
+    async def stop(self) -> None:
+        """Stop taking requests, finish those in flight, then close everything."""
+        stops: list[Callable[[], Awaitable[None]]] = [
+            self._follow_loop.stop,
+            self._ocsp_loop.stop,
+            self.admin.stop,
+            self.http_port.close,
+            self.https_port.close,
+            self.peer_port.close,
+            self.ocsp_port.close,
+            self.timestamper.stop,
+            self.message_log.stop,
+            self.configuration_client.stop,
+            self.peer_http.close,
+            self.service_http.close,
+            self.fetcher.close,
+            self.configuration_fetcher.close,
+        ]
+        for stop in stops:
+            await stop()
+        self.signer.close()
+        self.spool.close()
+        self.stores.close()
+
+    def _log_in(self) -> None:
+        pin_file = self.settings.signer.pin_file
+        if pin_file is None or not self.keystore.is_initialised:
+            return
+        try:
+            self.keyring.login(read_pin(pin_file))
+        except SigningUnavailable as fault:
+            log.error("the token stays locked: %s", fault)
+
+
+def _identity_from(directory: Path, name: str) -> TlsIdentity:
+    certificate = x509.load_pem_x509_certificate((directory / f"{name}.crt").read_bytes())
+    key = load_pem_private_key((directory / f"{name}.key").read_bytes(), None)
+    return TlsIdentity(certificate_der=certificate.public_bytes(Encoding.DER), private_key=key)
+
+
+async def _serve(state: Path, settings: GatewaySettings) -> None:
+    gateway = Gateway(state, settings)
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    try:
+        await gateway.start()
+        gc.collect()
+        gc.freeze()
+        await stopping.wait()
+    finally:
+        await gateway.stop()
+
+
+def run(state: Path, config: Path | None) -> None:
+    """Run a security server until SIGTERM or SIGINT."""
+    settings = load(GatewaySettings, config, os.environ, prefix="GATEWAY")
+    logs.configure()
+    uvloop.run(_serve(state, settings))

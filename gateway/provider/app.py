@@ -1,0 +1,73 @@
+"""Port 5500: transport messages of other security servers in, signed answers or faults out (PR-MESSTRANSP 3.3)."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Awaitable, Callable
+
+from gateway.exchange.faults import Origin, render_fault
+from gateway.exchange.http_response import http_response
+from gateway.exchange.outcome import observe
+from gateway.exchange.requests import InboundRequest, OutboundResponse, Timeline
+from gateway.provider.deps import ProviderDeps
+from gateway.provider.rest import serve_rest
+from gateway.provider.soap import serve_soap
+from gateway.runtime.http.model import Response, header_of
+from gateway.runtime.http.server import Request
+from gateway.xroad.faults import MalformedMessage
+from gateway.xroad.soap.faults import FAULT_CONTENT_TYPE, build_soap_fault
+from gateway.xroad.transport.headers import MESSAGE_TYPE, REQUEST_ID, REST_MESSAGE
+
+Serve = Callable[[InboundRequest, ProviderDeps, Timeline], Awaitable[OutboundResponse]]
+
+
+class ProviderApp:
+    """The handler of port 5500."""
+
+    def __init__(self, deps: ProviderDeps, *, keep_connections: bool = True) -> None:
+        self._deps = deps
+        self._close = not keep_connections
+
+    async def __call__(self, request: Request) -> Response:
+        """Serve one exchange; whatever goes wrong becomes a SOAP fault, which is what peers read."""
+        inbound = self._inbound(request)
+        timeline = Timeline(self._now_ms())
+        error: Exception | None = None
+        try:
+            if request.method != "POST":
+                raise MalformedMessage(
+                    "invalid_http_method", "soap.must_post", method=request.method, target=request.target
+                )
+            response = await self._serve(inbound)(inbound, self._deps, timeline)
+        except Exception as failure:  # the edge: every failure is answered
+            error = failure
+            response = self.fault(failure, inbound.id)
+        timeline.response_out_ms = self._now_ms()
+        observe(Origin.PROVIDER, inbound.id, timeline, error)
+        return http_response(response, close=self._close)
+
+    def fault(self, failure: Exception, request_id: str) -> OutboundResponse:
+        """Return a failure as the whole-body SOAP fault of PR-MESSTRANSP 3.1, status 200."""
+        fault = render_fault(failure, Origin.PROVIDER, self._deps.style, request_id)
+        raw = (
+            fault.remote.raw if fault.remote is not None else build_soap_fault(fault.code, fault.text, "", fault.detail)
+        )
+        return OutboundResponse(200, (("content-type", FAULT_CONTENT_TYPE),), raw, len(raw))
+
+    def _serve(self, inbound: InboundRequest) -> Serve:
+        return serve_rest if inbound.header(MESSAGE_TYPE) == REST_MESSAGE else serve_soap
+
+    def _inbound(self, request: Request) -> InboundRequest:
+        request_id = header_of(request.headers, REQUEST_ID) or str(uuid.uuid4())
+        return InboundRequest(
+            request.method,
+            request.target,
+            tuple(request.headers),
+            request.body,
+            request.peer_certificate,
+            True,
+            request_id,
+        )
+
+    def _now_ms(self) -> int:
+        return int(self._deps.clock.now().timestamp() * 1000)

@@ -1,0 +1,32 @@
+"""What the provider proxy is handed by the composition root."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gateway.exchange.faults import FaultStyle
+from gateway.exchange.ports import (
+    Clock,
+    Configuration,
+    ExchangeLimits,
+    MessageLog,
+    Registrations,
+    Signer,
+    Spool,
+)
+from gateway.provider.forward import ServiceCaller
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderDeps:
+    """The ports and settings of one provider proxy."""
+
+    configuration: Configuration
+    registrations: Registrations
+    signer: Signer
+    message_log: MessageLog
+    clock: Clock
+    spool: Spool
+    services: ServiceCaller
+    limits: ExchangeLimits
+    style: FaultStyle

@@ -1,0 +1,185 @@
+"""Call the information system behind a service (PR-MESS 2.7, X-Road HttpClientCreator.java).
+
+No state is kept between callers: no cookies, no redirects followed, no retries. An https service
+always sees our internal certificate; its own certificate is held against the provider's registered
+ones only where the service says so.
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import urlsplit
+
+from gateway.exchange.bodies import read_bounded, spool_body
+from gateway.exchange.network import network_faults
+from gateway.exchange.ports import Clock, Registrations, Spool
+from gateway.exchange.requests import Headers, Timeline
+from gateway.runtime.http.client import ClientResponse, HttpClient
+from gateway.runtime.http.model import ConnectionFacts, OutgoingBody
+from gateway.serverconf.model import ServiceRecord
+from gateway.xroad.bodies import Body
+from gateway.xroad.faults import AccessRefused, ServiceFailed
+from gateway.xroad.rest.message import RestRequest
+from gateway.xroad.soap.message import TEXT_XML_UTF8, SoapMessage
+
+# X-Road HttpClientCreator.java: methods whose body reaches the service; others keep theirs only as evidence.
+BODY_METHODS: Final = frozenset({"POST", "PUT", "PATCH"})
+# X-Road AbstractHttpSender.java: a SOAP service answers 200, or 500 with a fault.
+SOAP_STATUSES: Final = (200, 500)
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceAddress:
+    """Where a service listens: the parts of its URL, still encoded."""
+
+    host: str
+    port: int
+    is_tls: bool
+    path: str
+
+    @property
+    def authority(self) -> str:
+        """The value of the Host header."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port == (443 if self.is_tls else 80) else f"{host}:{self.port}"
+
+
+def parse_url(service: ServiceRecord) -> ServiceAddress:
+    """Split the address of a service; a query of its own is kept with the path.
+
+    Raises ServiceFailed (service_missing_url, service_malformed_url).
+    """
+    if not service.url:
+        raise ServiceFailed("service_missing_url", "forward.no_url", service=service.id)
+    try:
+        url = urlsplit(service.url)
+        port = url.port or (443 if url.scheme == "https" else 80)
+    except ValueError as cause:
+        raise ServiceFailed("service_malformed_url", "forward.bad_url", service=service.id, url=service.url) from cause
+    if url.scheme not in ("http", "https") or not url.hostname:
+        raise ServiceFailed("service_malformed_url", "forward.bad_url", service=service.id, url=service.url)
+    path = url.path + (f"?{url.query}" if url.query else "")
+    return ServiceAddress(url.hostname, port, url.scheme == "https", path)
+
+
+def join_path(base: str, service_path: str, query: str | None) -> str:
+    """Return the target of a REST call: exactly one slash at the seam, nothing decoded (X-Road concatPath)."""
+    if base.endswith("/") and service_path.startswith("/"):
+        base = base[:-1]
+    target = f"{base}{service_path}" or "/"
+    return target if query is None else f"{target}?{query}"
+
+
+@dataclass(frozen=True, slots=True)
+class RestAnswer:
+    """What a REST service answered; a body that cannot be (204, 304, HEAD) is None."""
+
+    status: int
+    reason: str
+    headers: Headers
+    body: Body | None
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceCaller:
+    """How services are reached."""
+
+    http: HttpClient
+    tls: Callable[[], ssl.SSLContext]
+    registrations: Registrations
+    clock: Clock
+
+    async def call_soap(
+        self,
+        service: ServiceRecord,
+        message: SoapMessage,
+        limit_bytes: int,
+        timeline: Timeline,
+    ) -> tuple[bytes, str]:
+        """POST the message as it was signed and return the answer with its content type.
+
+        Raises ServiceFailed: network_error, unknown_host, io_error, http_error, ssl_authentication_failed.
+        """
+        address = parse_url(service)
+        headers = (
+            ("Content-Type", TEXT_XML_UTF8),
+            ("SOAPAction", message.soap_action or ""),
+            ("accept-encoding", ""),
+        )
+        response = await self._request(service, address, "POST", address.path or "/", headers, message.raw, timeline)
+        try:
+            if response.status not in SOAP_STATUSES:
+                raise ServiceFailed(
+                    "http_error", "exchange.http_status", status=response.status, reason=response.reason
+                )
+            with network_faults(f"{service.id}"):
+                raw = await read_bounded(response.body, limit_bytes)
+        finally:
+            response.close()
+        timeline.response_in_ms = int(self.clock.now().timestamp() * 1000)
+        return raw, response.header("content-type") or ""
+
+    async def call_rest(
+        self, service: ServiceRecord, request: RestRequest, spool: Spool, limit_bytes: int, timeline: Timeline
+    ) -> RestAnswer:
+        """Send the request as it was signed and return the answer, whatever its status.
+
+        Raises ServiceFailed: network_error, unknown_host, io_error, ssl_authentication_failed.
+        """
+        address = parse_url(service)
+        target = join_path(address.path, request.service_path, request.query)
+        headers: Headers = request.headers
+        body: OutgoingBody = b""
+        if request.body is not None and request.method in BODY_METHODS:
+            headers = (*headers, ("Content-Length", str(request.body.size)))
+            body = request.body.chunks()
+        response = await self._request(service, address, request.method, target, headers, body, timeline)
+        try:
+            with network_faults(f"{service.id}"):
+                spooled = await spool_body(response.body, spool, limit_bytes)
+        finally:
+            response.close()
+        timeline.response_in_ms = int(self.clock.now().timestamp() * 1000)
+        if spooled is None and request.method != "HEAD" and response.status not in (204, 304):
+            # X-Road sends an empty body part whenever the answer has an entity, even of length 0.
+            spooled = spool.open_sink().finish()
+        return RestAnswer(response.status, response.reason, tuple(response.headers), spooled)
+
+    async def _request(
+        self,
+        service: ServiceRecord,
+        address: ServiceAddress,
+        method: str,
+        target: str,
+        headers: Headers,
+        body: OutgoingBody,
+        timeline: Timeline,
+    ) -> ClientResponse:
+        def check(facts: ConnectionFacts) -> None:
+            self._check_service(service, address, facts.peer_certificate)
+            timeline.request_out_ms = int(self.clock.now().timestamp() * 1000)
+
+        with network_faults(f"{service.id}"):
+            return await self.http.request(
+                method,
+                host=address.host,
+                port=address.port,
+                target=target,
+                headers=headers,
+                body=body,
+                ssl=self.tls() if address.is_tls else None,
+                on_connected=check,
+                response_timeout_s=service.timeout_s,
+            )
+
+    def _check_service(self, service: ServiceRecord, address: ServiceAddress, certificate_der: bytes | None) -> None:
+        if not address.is_tls or not service.verify_tls:
+            return
+        local = self.registrations.current().find_client(service.id.provider)
+        if local is None or certificate_der not in local.tls_certificates:
+            raise AccessRefused(
+                "ssl_authentication_failed", "forward.unknown_certificate", service=service.id, host=address.authority
+            )

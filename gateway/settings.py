@@ -1,0 +1,107 @@
+"""Settings of a security server; every part is handed its slice.
+
+Read from `config/gateway.toml` or the file named on the command line, then from the environment
+(`GATEWAY_CONSUMER__HTTP_PORT`). Ports are X-Road's own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from gateway.messagelog.model import MessageLogSettings
+from gateway.runtime.admin_api import AdminApiSettings
+
+
+@dataclass(frozen=True, slots=True)
+class ConsumerSettings:
+    """Ports towards information systems and the road to other security servers."""
+
+    http_port: int = 8080
+    https_port: int = 8443
+    peer_port: int = 5500
+    peer_ocsp_port: int = 5577
+    connect_timeout_s: float = 30
+    response_timeout_s: float = 300
+    reuse_connections: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderSettings:
+    """Ports towards other security servers."""
+
+    port: int = 5500
+    ocsp_port: int = 5577
+    connect_timeout_s: float = 30
+    keep_connections: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class AdminSettings:
+    """The admin API."""
+
+    port: int = 4000
+
+
+@dataclass(frozen=True, slots=True)
+class LimitSettings:
+    """Bounds of messages and connections."""
+
+    soap_bytes: int = 64 * 1024 * 1024
+    rest_body_bytes: int = 16 * 1024 * 1024 * 1024
+    spool_threshold_bytes: int = 64 * 1024
+    connections: int = 4096
+    connections_per_address: int = 1024
+    header_timeout_s: float = 30
+    body_idle_timeout_s: float = 60
+
+
+@dataclass(frozen=True, slots=True)
+class FaultSettings:
+    """How faults are printed: `snake_case` as release 7.8 or `CamelCase` as those before, and in which language."""
+
+    spelling: str = "snake_case"
+    language: str = "en"
+
+
+@dataclass(frozen=True, slots=True)
+class MessageLogSection:
+    """The message log; an empty URL means SQLite in the state directory."""
+
+    database_url: str = ""
+    records: MessageLogSettings = field(default_factory=MessageLogSettings)
+
+
+@dataclass(frozen=True, slots=True)
+class SignerSettings:
+    """The software token; `pin_file` (mode 0600) or a systemd credential lets a restart need no hands."""
+
+    pin_file: Path | None = None
+    key_algorithm: str = "EC"
+    rsa_bits: int = 3072
+    enforce_pin_policy: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigurationSettings:
+    """The configuration client."""
+
+    update_interval_s: float = 60
+    allowed_federations: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class GatewaySettings:
+    """Everything a security server can be told; an empty database URL means SQLite in the state directory."""
+
+    address: str = "0.0.0.0"
+    database_url: str = ""
+    consumer: ConsumerSettings = field(default_factory=ConsumerSettings)
+    provider: ProviderSettings = field(default_factory=ProviderSettings)
+    admin: AdminSettings = field(default_factory=AdminSettings)
+    limits: LimitSettings = field(default_factory=LimitSettings)
+    faults: FaultSettings = field(default_factory=FaultSettings)
+    messagelog: MessageLogSection = field(default_factory=MessageLogSection)
+    admin_limits: AdminApiSettings = field(default_factory=AdminApiSettings)
+    signer: SignerSettings = field(default_factory=SignerSettings)
+    configuration: ConfigurationSettings = field(default_factory=ConfigurationSettings)
