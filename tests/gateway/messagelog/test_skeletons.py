@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.messagelog.skeletons import join, split
+from tests.factories.messagelog import a_message, sealed
+from tests.factories.messages import a_rest_request
+
+PIECES = st.lists(
+    st.sampled_from([
+        b"<ds:DigestValue>", b"</ds:DigestValue>", b"<DigestValue>", b"<ds:DigestValue/>", b"<ds:SignatureValue>",
+        b'<ds:SignatureValue Id="s">', b"<ds:SignatureValue <ds:DigestValue>", b"<xades:SigningTime>", b"AAAA",
+        b"&#13;\n", b"<", b">", b"<!-- ", b"-->", b"\xff", b"",
+    ])
+)  # fmt: skip
+
+
+@given(PIECES)
+def test_any_bytes_come_back_as_they_were(pieces: list[bytes]) -> None:
+    data = b"".join(pieces)
+    parts = split(data)
+    assert join(parts.skeleton, parts.values) == data
+
+
+@given(st.binary())
+def test_rubbish_comes_back_as_it_was(data: bytes) -> None:
+    parts = split(data)
+    assert join(parts.skeleton, parts.values) == data
+
+
+def test_signatures_of_one_signer_share_their_skeleton() -> None:
+    first, second = (split(sealed(a_message(name)).signature.xml) for name in ("q-1", "q-2"))
+    assert first.key == second.key
+    assert first.values != second.values
+
+
+def test_signature_over_a_chain_has_another_skeleton() -> None:
+    single, chained = sealed(a_message()), sealed(a_rest_request("POST", body=b"x"))
+    assert split(single.signature.xml).key != split(chained.signature.xml).key
+
+
+def test_values_are_a_small_part_of_a_signature() -> None:
+    signature = sealed().signature.xml
+    assert len(split(signature).values or b"") < len(signature) / 6

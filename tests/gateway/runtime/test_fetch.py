@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from gateway.runtime.control_server import ControlServer, Listener
+from gateway.runtime.fetch import Fetcher, FetchError, expect_ok
+
+
+async def echo(scope: dict[str, Any], receive: Any, send: Any) -> None:
+    """Answer by path: /echo, /large, /moved, /broken, /status/N."""
+    if scope["type"] != "http":
+        return
+    body = (await receive()).get("body", b"")
+    path, headers = scope["path"], [(b"x-path", scope["path"].encode())]
+    status = int(path.rpartition("/")[2]) if path.startswith("/status/") else 302 if path == "/moved" else 200
+    if path == "/moved":
+        headers.append((b"location", b"/echo"))
+    sent = dict(scope["headers"])
+    answer = b"x" * 5000 if path == "/large" else scope["method"].encode() + b" " + sent.get(b"content-type", b"-")
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": answer + b" " + body})
+
+
+@pytest.fixture
+async def url() -> AsyncIterator[str]:
+    async with ControlServer(Listener(echo)) as server:
+        yield server.url
+
+
+@pytest.fixture
+async def fetcher() -> AsyncIterator[Fetcher]:
+    async with Fetcher(timeout_s=5) as opened:
+        yield opened
+
+
+async def test_get_returns_the_answer(fetcher: Fetcher, url: str) -> None:
+    answer = await fetcher.get(f"{url}/echo")
+    assert (answer.status, answer.content, answer.headers["x-path"]) == (200, b"GET - ", "/echo")
+
+
+async def test_post_sends_its_bytes(fetcher: Fetcher, url: str) -> None:
+    answer = await fetcher.post(f"{url}/echo", b"\x00\x01", content_type="application/ocsp-request")
+    assert answer.content == b"POST application/ocsp-request \x00\x01"
+
+
+async def test_any_status_is_an_answer(fetcher: Fetcher, url: str) -> None:
+    answer = await fetcher.get(f"{url}/status/404")
+    assert answer.status == 404
+    with pytest.raises(FetchError) as caught:
+        expect_ok(answer)
+    assert caught.value.status == 404
+
+
+async def test_redirects_are_not_followed(fetcher: Fetcher, url: str) -> None:
+    assert (await fetcher.get(f"{url}/moved")).status == 302
+
+
+async def test_answer_above_the_limit_is_refused(fetcher: Fetcher, url: str) -> None:
+    with pytest.raises(FetchError, match="larger than 4000 bytes"):
+        await fetcher.get(f"{url}/large", max_bytes=4000)
+
+
+async def test_proxies_of_the_environment_are_ignored(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
+    monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:1")
+    async with Fetcher() as fetcher:
+        assert (await fetcher.get(f"{url}/echo")).status == 200
+
+
+@pytest.mark.parametrize("address", ["http://127.0.0.1:1/", "nonsense", "ftp://127.0.0.1/x", "http://[::bad/"])
+async def test_address_that_does_not_answer_is_named(fetcher: Fetcher, address: str) -> None:
+    with pytest.raises(FetchError) as caught:
+        await fetcher.get(address)
+    assert caught.value.url == address
+    assert caught.value.status is None
