@@ -45,7 +45,7 @@ from gateway.provider.deps import ProviderDeps
 from gateway.provider.forward import ServiceCaller
 from gateway.provider.ocsp_endpoint import OcspEndpoint
 from gateway.runtime import logs
-from gateway.runtime.clock import SystemClock
+from gateway.runtime.clock import Clock, SystemClock
 from gateway.runtime.control_server import ControlServer, Listener
 from gateway.runtime.database import Database, migrate, open_database
 from gateway.runtime.fetch import Fetcher, expect_ok
@@ -90,10 +90,10 @@ class Stores:
 class Gateway:
     """One security server in one process."""
 
-    def __init__(self, state: Path, settings: GatewaySettings) -> None:
+    def __init__(self, state: Path, settings: GatewaySettings, clock: Clock | None = None) -> None:
         self.settings = settings
         self.paths = StatePaths(state, settings)
-        self.clock = SystemClock()
+        self.clock = clock or SystemClock()
         self.stores = Stores(open_database(self.paths.database_url), open_database(self.paths.message_log_url))
         for scripts in self.paths.migrations:
             migrate(self.stores.configuration, scripts)
@@ -132,9 +132,7 @@ class Gateway:
             algorithm=KeyAlgorithm(settings.key_algorithm),
             rsa_bits=settings.rsa_bits,
         )
-        self._ocsp_loop = Periodic(
-            "OCSP responses", self._ocsp_interval_s, self._renew_status, retry_s=OCSP_RETRY_S
-        )
+        self._ocsp_loop = Periodic("OCSP responses", self._ocsp_interval_s, self._renew_status, retry_s=OCSP_RETRY_S)
 
     def _build_message_log(self) -> None:
         settings = self.settings.messagelog.records

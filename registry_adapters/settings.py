@@ -18,7 +18,7 @@ class RegistrySettings:
 
     database_url: str = ""  # empty: a SQLite file in the state directory
     host: str = "127.0.0.1"
-    port: int = 8101
+    port: int = 8090
     public_url: str = ""  # its URL as security servers see it, for WSDL and OpenAPI; empty: as it was asked
     security_servers: tuple[str, ...] = ()  # addresses that may call; empty: any that reach the port
     language: str = DEFAULT_LANGUAGE  # of fault texts

@@ -35,7 +35,9 @@ AREAS = {
     "admin": {"serverconf", "signer", "configuration_client", "messagelog", "exchange", "xroad", "runtime"},
     "migrations": {"serverconf", "signer", "messagelog", "xroad", "runtime"},
     "landscape": {"runtime"},
-    "settings": {"runtime"},
+    "settings": {"messagelog", "runtime"},
+    "paths": {"runtime", "settings"},
+    "listeners": {"exchange", "xroad", "runtime"},
     "main": {"*"},
     "cli": {"*"},
 }

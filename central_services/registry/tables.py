@@ -35,8 +35,9 @@ system_parameters = Table(
 registry_version = Table(
     "registry_version",
     metadata,
-    Column("id", Integer, CheckConstraint("id = 1"), primary_key=True),
+    Column("id", Integer, primary_key=True),
     Column("version", Integer, nullable=False),
+    CheckConstraint("id = 1", name="one_row"),
 )
 
 member_classes = Table(

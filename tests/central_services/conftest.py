@@ -6,18 +6,59 @@ Initialising takes a while, so it is done once for the run; a test gets a copy o
 from __future__ import annotations
 
 import asyncio
+import secrets
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
+from sqlalchemy import Connection
+from sqlalchemy.engine import make_url
 
 from central_services.main import CentralServices
 from central_services.settings import CentralSettings
 from central_services.state import StateDirectory
 from central_services.trust.services import TrustServices
 from gateway.runtime.accounts.api_keys import write_secret
+from gateway.runtime.database import Database, open_database
 from tests.factories.central import PIN, AdminClient, admin_client, central_settings, initialise, trust_settings
+from tests.factories.registered import fill, migrated
+
+
+@pytest.fixture(scope="session", params=["sqlite", "postgres"])
+def tables_made(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
+    """A database with all tables, once of each kind for the run; nothing is ever committed to it."""
+    if request.param == "sqlite":
+        yield from _with_tables(f"sqlite:///{tmp_path_factory.mktemp('tables')}/central.db")
+        return
+    server = request.getfixturevalue("postgres_url")
+    name = f"central_{secrets.token_hex(6)}"
+    with psycopg.connect(server, autocommit=True) as admin:
+        admin.execute(f"CREATE DATABASE {name}")
+        yield from _with_tables(make_url(server).set(database=name).render_as_string(hide_password=False))
+        admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def _with_tables(url: str) -> Iterator[Database]:
+    database = migrated(open_database(url))
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def empty(tables_made: Database) -> Iterator[Connection]:
+    """A transaction over empty tables, rolled back at the end."""
+    with tables_made.engine.connect() as connection, connection.begin() as transaction:
+        yield connection
+        transaction.rollback()
+
+
+@pytest.fixture
+def tx(empty: Connection) -> Connection:
+    """A transaction over a filled registry."""
+    fill(empty)
+    return empty
 
 
 @pytest.fixture(scope="session")

@@ -249,13 +249,13 @@ def _canonical(document: bytes, tag: str) -> bytes:
 
 def _newer_reference(attributes: str, digest: Digest, transforms: str = "") -> str:
     return (
-        f"<ds:Reference{attributes}>{transforms}{_method()}"
+        f"<ds:Reference{attributes}>{transforms}{_method(digest.algorithm)}"
         f"<ds:DigestValue>{digest.base64}</ds:DigestValue></ds:Reference>"
     )
 
 
-def _method() -> str:
-    return f'<ds:DigestMethod Algorithm="{DigestAlgorithm.SHA512.uri}"/>'
+def _method(algorithm: DigestAlgorithm = DigestAlgorithm.SHA512) -> str:
+    return f'<ds:DigestMethod Algorithm="{algorithm.uri}"/>'
 
 
 def _b64(data: bytes) -> str:

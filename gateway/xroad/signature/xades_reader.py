@@ -154,11 +154,11 @@ def parse_signature(xml: bytes) -> XadesSignature:
     time, certificate, policy = _read_signed_properties(signed)
     return XadesSignature(
         algorithm=info.algorithm,
-        signed_info=canonicalise(signed_info, info.canonicalisation),
+        signed_info=_canonical(signed_info, info.canonicalisation),
         value=base64_of(value, CODE),
         references=info.references,
         properties_digest=info.properties_digest,
-        signed_properties=canonicalise(signed, info.properties_canonicalisation),
+        signed_properties=_canonical(signed, info.properties_canonicalisation),
         certificate_der=certificates[0],
         other_certificates=certificates[1:],
         signing_time=time,
@@ -166,6 +166,13 @@ def parse_signature(xml: bytes) -> XadesSignature:
         policy=policy,
         unsigned=unsigned,
     )
+
+
+def _canonical(element: etree._Element, algorithm: str) -> bytes:
+    try:
+        return canonicalise(element, algorithm)
+    except etree.C14NError as cause:  # as for relative namespace names, which C14N 1.0 forbids
+        raise SignatureRefused(CODE, "signature.xml_not_well_formed") from cause
 
 
 _ID: Final = re.compile(rb"""Id\s*=\s*["']([^"']*)["']""")

@@ -105,7 +105,7 @@ def check_soap_type(content_type: str) -> None:
     """Refuse a SOAP part that is neither text/xml nor application/xop+xml (invalid_content_type)."""
     media_type = parse_content_type(content_type).media_type
     if media_type not in (TEXT_XML, XOP_XML):
-        raise MalformedMessage("invalid_content_type", "soap.content_type", content_type=media_type)
+        raise MalformedMessage("invalid_content_type", "soap.content_type", value=media_type)
 
 
 def fault_of(envelope: Envelope, raw: bytes) -> SoapFault:

@@ -50,7 +50,7 @@ def upgrade() -> None:
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
-        sa.CheckConstraint("id = 1"),
+        sa.CheckConstraint("id = 1", name="one_row"),
     )
     op.create_table(
         "system_parameters",

@@ -604,7 +604,8 @@ PIECES = st.lists(
     st.one_of(
         st.binary(max_size=12),
         st.sampled_from([GET, CLOSE, b"POST / HTTP/1.1\r\nHost: a\r\n", b"Content-Length: 5\r\n", b"\r\n", b"5\r\n",
-                         b"hello",                          b"Transfer-Encoding: chunked\r\n", b"0\r\n\r\n", b"Expect: 100-continue\r\n", b"\n", b" "]),
+                         b"hello", b"Transfer-Encoding: chunked\r\n", b"0\r\n\r\n",
+                         b"Expect: 100-continue\r\n", b"\n", b" "]),
     ),
     max_size=8,
 )  # fmt: skip

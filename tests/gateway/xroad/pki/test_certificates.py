@@ -10,13 +10,22 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519
+from cryptography.x509.oid import NameOID
 from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.xroad.faults import SignatureRefused, XRoadFault
-from gateway.xroad.pki.certificates import MAX_CERTIFICATE_BYTES, key_of, load_certificate, sha1_of, sha256_of
+from gateway.xroad.pki.certificates import (
+    MAX_CERTIFICATE_BYTES,
+    key_of,
+    load_certificate,
+    same_name,
+    sha1_of,
+    sha256_of,
+)
 from tests.factories.pki import NOT_AFTER, NOT_BEFORE, a_hierarchy, a_member, a_name
 
+COUNTRY = NameOID.COUNTRY_NAME
 SIGNER = a_hierarchy().root.signer(a_member())
 
 
@@ -89,3 +98,12 @@ def test_any_changed_byte_gives_a_certificate_or_a_fault(place, value):
         key_of(loaded)
     except XRoadFault:
         pass
+
+
+def test_names_are_the_same_backwards_and_in_other_letters_and_nothing_else():
+    name = a_name("Test OCSP")
+    backwards = x509.Name(reversed([x509.NameAttribute(a.oid, f" {a.value.upper()} ") for a in name if a.oid != COUNTRY]
+                                   + list(name.get_attributes_for_oid(COUNTRY))))  # fmt: skip
+    assert same_name(name, backwards)
+    assert not same_name(name, a_name("Test OCSP 2"))
+    assert not same_name(name, x509.Name(list(name)[:2]))

@@ -10,6 +10,7 @@ from datetime import timedelta
 
 import pytest
 from cryptography.x509 import ocsp as reference
+from cryptography.x509.oid import ExtendedKeyUsageOID
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -84,15 +85,9 @@ def test_delegate_answers_only_while_its_certificate_is_valid():
 def test_responder_with_new_keys_under_its_old_name_is_found():
     old = PKI.root.responder("Same name")
     new = Issued(PKI.root.issue(old.certificate.subject, a_key("new responder key").public_key(), "responder",
-                                extended=reference_usage()), a_key("new responder key"))  # fmt: skip
+                                extended=ExtendedKeyUsageOID.OCSP_SIGNING), a_key("new responder key"))  # fmt: skip
     response = an_ocsp_response(SUBJECT, ROOT, new)
     assert status(response, responders=[old.certificate]).responder == new.certificate
-
-
-def reference_usage():
-    from cryptography.x509.oid import ExtendedKeyUsageOID
-
-    return ExtendedKeyUsageOID.OCSP_SIGNING
 
 
 def test_changed_answer_is_refused():

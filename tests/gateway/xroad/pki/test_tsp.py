@@ -8,6 +8,7 @@ import subprocess
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID
 from hypothesis import given
 from hypothesis import strategies as st
@@ -228,7 +229,7 @@ class TestOpenSsl:
         (tmp_path / "chain.pem").write_bytes(pki.root.pem + pki.issuing.pem)
         (tmp_path / "serial").write_text("01")
         (tmp_path / "query").write_bytes(tsp.build_request(IMPRINT, 77, certificate_wanted=True))
-        key = pki.tsa.key.private_bytes(*_plain_pem())
+        key = pki.tsa.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
         (tmp_path / "tsa.key").write_bytes(key)
         configuration.write_text(
             f"[tsa]\ndefault_tsa = one\n[one]\nserial = {tmp_path}/serial\ncrypto_device = builtin\n"
@@ -249,9 +250,3 @@ class TestOpenSsl:
         assert len(tsp.parse_token(token).signed.certificates) == 3
         more = tsp.add_certificate(token, load_certificate(pki.tsa.der))
         assert verified(more, authorities=[pki.tsa.certificate]).time == at
-
-
-def _plain_pem():
-    from cryptography.hazmat.primitives import serialization
-
-    return serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()

@@ -50,7 +50,7 @@ def refusal(result: bytes, chain: bytes, parts: Sequence[Part]) -> str:
 def test_digest_list_is_the_der_of_the_reference() -> None:
     uri = SHA512_URI.encode()
     item = b"\x04\x40" + bytes(64) + b"\x0c" + bytes((len(uri),)) + uri + b"\x30\x00"
-    expected = b"\x30\x81" + bytes((len(item) + 2,)) + b"\x30" + bytes((len(item),)) + item
+    expected = bytes((0x30, len(item) + 2, 0x30, len(item))) + item
 
     assert encode_digest_list([Digest(DigestAlgorithm.SHA512, bytes(64))]) == expected
 
