@@ -30,11 +30,12 @@ fi
 
 [ -x .venv/bin/python ] && .venv/bin/python -m pip --version >/dev/null 2>&1 || "$python" -m venv --clear .venv
 if .venv/bin/python -m pip install --quiet uv 2>/dev/null; then
-  .venv/bin/uv pip install --quiet --python .venv/bin/python --require-hashes -r requirements.lock
+  .venv/bin/uv pip install --quiet --compile-bytecode --python .venv/bin/python --require-hashes -r requirements.lock
   .venv/bin/uv pip install --quiet --python .venv/bin/python --no-deps --no-build-isolation -e . 2>/dev/null \
     || .venv/bin/uv pip install --quiet --python .venv/bin/python --no-deps -e .
 else
   .venv/bin/python -m pip install --quiet --require-hashes -r requirements.lock
-  .venv/bin/python -m pip install --quiet --no-deps -e .
+  .venv/bin/python -m pip install --quiet --no-deps --no-build-isolation -e .
 fi
+.venv/bin/python -m compileall -q gateway central_services registry_adapters
 echo "Surma is set up in .venv ($version)."

@@ -35,6 +35,7 @@ from gateway.consumer.evidence import Evidence
 from gateway.consumer.peer_ocsp import PeerOcspResponses
 from gateway.exchange.faults import FaultStyle
 from gateway.exchange.ports import ExchangeLimits
+from gateway.initialisation import initialise
 from gateway.listeners import PeerPort, TlsContexts
 from gateway.messagelog.documents import Documents
 from gateway.messagelog.recorder import MessageLog
@@ -47,7 +48,7 @@ from gateway.provider.ocsp_endpoint import OcspEndpoint
 from gateway.runtime import logs
 from gateway.runtime.clock import Clock, SystemClock
 from gateway.runtime.control_server import ControlServer, Listener
-from gateway.runtime.database import Database, migrate, open_database
+from gateway.runtime.database import Database, open_database
 from gateway.runtime.fetch import Fetcher, expect_ok
 from gateway.runtime.http.client import ClientLimits, HttpClient
 from gateway.runtime.http.server import HttpLimits, HttpServer
@@ -94,9 +95,8 @@ class Gateway:
         self.settings = settings
         self.paths = StatePaths(state, settings)
         self.clock = clock or SystemClock()
+        initialise(self.paths, self.clock)
         self.stores = Stores(open_database(self.paths.database_url), open_database(self.paths.message_log_url))
-        for scripts in self.paths.migrations:
-            migrate(self.stores.configuration, scripts)
         self._build_configuration()
         self._build_signer()
         self._build_message_log()

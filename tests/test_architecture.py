@@ -38,6 +38,7 @@ AREAS = {
     "settings": {"messagelog", "runtime"},
     "paths": {"runtime", "settings"},
     "listeners": {"exchange", "xroad", "runtime"},
+    "initialisation": {"paths", "runtime"},
     "main": {"*"},
     "cli": {"*"},
 }

@@ -19,9 +19,9 @@ def init(
     config: Config = None,
 ) -> None:
     """Create the state directory: database, TLS certificates and the first API key."""
-    from gateway.cli.initialise import initialise
+    from gateway.cli.initialise import run
 
-    initialise(state, config)
+    run(state, config)
 
 
 @app.command("serve")

@@ -87,7 +87,7 @@ def identify(
                 response,
                 certificate,
                 issuer,
-                responders=globalconf.ocsp_responder_certificates(),
+                responders=globalconf.responders_of(issuer),
                 at=at,
                 freshness_s=globalconf.ocsp_freshness_s,
                 check_next_update=globalconf.verify_next_update,

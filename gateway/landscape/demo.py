@@ -69,7 +69,7 @@ async def check(file: Path | None, network: str | None, *, as_json: bool) -> int
     """Make the whole tour once, beside whatever else runs here; exit status 0 only if all held."""
     console = Console(stderr=as_json)
     try:
-        landscape = _read(file, network or _free_network(read_landscape(file)))
+        landscape = _read(file, network or free_network(read_landscape(file)))
     except SettingsError as error:
         console.print(f"[red]{error}[/red]")
         return EXIT_USAGE
@@ -106,7 +106,7 @@ def _read(file: Path | None, network: str | None) -> Landscape:
     return moved(landscape, network) if network else landscape
 
 
-def _free_network(landscape: Landscape) -> str:
+def free_network(landscape: Landscape) -> str:
     """Return two bytes of loopback addresses on which nothing listens yet."""
     choice = random.Random()  # noqa: S311  any free network will do
     for _ in range(NETWORK_TRIES):

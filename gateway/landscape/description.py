@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import ipaddress
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -12,6 +14,7 @@ from gateway.runtime.settings import SettingsError, load
 
 DEFAULT_FILE: Final = Path(__file__).resolve().parent.parent.parent / "config" / "landscape.toml"
 PACKAGED_FILE: Final = Path(__file__).resolve().parent / "landscape.toml"
+SERVICE_TYPES: Final = ("WSDL", "REST", "OPENAPI3")
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,18 +111,18 @@ class Landscape:
     service: tuple[Service, ...] = field(default=())
 
     def server_of(self, client: str) -> Server:
-        """Return the server that has this client."""
+        """Return the server that has this client. Raises LookupError."""
         for server in self.server:
             if client == server.owner or any(client == one.id for one in server.client):
                 return server
-        raise SettingsError(f"landscape: no server has the client {client}")
+        raise LookupError(f"no server has the client {client}")
 
     def registry_named(self, name: str) -> Registry:
-        """Return the registry of this name."""
+        """Return the registry of this name. Raises LookupError."""
         for registry in self.registry:
             if registry.name == name:
                 return registry
-        raise SettingsError(f"landscape: there is no registry {name}")
+        raise LookupError(f"there is no registry {name}")
 
     @property
     def addresses(self) -> tuple[str, ...]:
@@ -132,16 +135,60 @@ def read_landscape(path: Path | None = None) -> Landscape:
     """Read a description. Raises SettingsError naming the file and the key."""
     file = path or (DEFAULT_FILE if DEFAULT_FILE.exists() else PACKAGED_FILE)
     landscape = load(Landscape, file)
-    for service in landscape.service:
-        landscape.server_of(service.client)
-        landscape.registry_named(service.registry)
-        for client in service.allow:
-            landscape.server_of(client)
+    for place, check in _checks(landscape):
+        try:
+            check()
+        except (LookupError, ValueError) as cause:
+            raise SettingsError(f"{file}: {place}: {cause}") from cause
     return landscape
 
 
+def _checks(landscape: Landscape) -> Iterator[tuple[str, Callable[[], object]]]:
+    """Yield the key and the question for everything that the types do not say."""
+    yield "central.address", partial(ipaddress.IPv4Address, landscape.central.address)
+    yield "trust.address", partial(ipaddress.IPv4Address, landscape.trust.address)
+    for number, member in enumerate(landscape.member):
+        yield f"member[{number}].id", partial(_parts, member.id, 2)
+    for number, server in enumerate(landscape.server):
+        yield f"server[{number}].address", partial(ipaddress.IPv4Address, server.address)
+        yield f"server[{number}].owner", partial(_parts, server.owner, 2)
+        for place, client in enumerate(server.client):
+            yield f"server[{number}].client[{place}].id", partial(_parts, client.id, 2, 3)
+    for number, registry in enumerate(landscape.registry):
+        yield f"registry[{number}].address", partial(ipaddress.IPv4Address, registry.address)
+    for number, service in enumerate(landscape.service):
+        yield f"service[{number}].type", partial(_service_type, service)
+        yield f"service[{number}].client", partial(landscape.server_of, service.client)
+        yield f"service[{number}].registry", partial(landscape.registry_named, service.registry)
+        for place, allowed in enumerate(service.allow):
+            yield f"service[{number}].allow[{place}]", partial(landscape.server_of, allowed)
+
+
+def _parts(identifier: str, *counts: int) -> None:
+    parts = identifier.split("/")
+    if len(parts) not in counts or not all(parts):
+        form = "CLASS/CODE/SUBSYSTEM" if 3 in counts else "CLASS/CODE"
+        raise ValueError(f"{identifier!r} is not of the form {form}")
+
+
+def _service_type(service: Service) -> None:
+    if service.type not in SERVICE_TYPES:
+        raise ValueError(f"{service.type!r} is not one of {', '.join(SERVICE_TYPES)}")
+    if service.type != "WSDL" and not service.code:
+        raise ValueError(f"a service of type {service.type} needs a code")
+
+
 def moved(landscape: Landscape, network: str) -> Landscape:
-    """Return the landscape on other loopback addresses: the first two bytes become `network`, as in `127.45`."""
+    """Return the landscape on other loopback addresses: the first two bytes become `network`, as in `127.45`.
+
+    Raises SettingsError for anything but two bytes of a loopback network.
+    """
+    try:
+        loopback = ipaddress.IPv4Address(f"{network}.0.0").is_loopback
+    except ValueError:
+        loopback = False
+    if not loopback:
+        raise SettingsError(f"--network is the first two bytes of loopback addresses, such as 127.45, not {network!r}")
 
     def move(address: str) -> str:
         last_two = str(ipaddress.IPv4Address(address)).split(".")[2:]

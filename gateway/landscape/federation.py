@@ -7,11 +7,8 @@ through the admin APIs.
 from __future__ import annotations
 
 import asyncio
-import os
 import secrets
 import socket
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -66,7 +63,7 @@ class Federation:
         if taken:
             raise PortsTaken(taken)
         self.state.mkdir(parents=True, exist_ok=True, mode=0o700)
-        await asyncio.to_thread(self._initialise)
+        self._make_pins()
         self._report("starting the programs")
         for program in self.programs:
             program.start()
@@ -143,34 +140,13 @@ class Federation:
         log = self.state / "logs" / f"{name.replace(' ', '-')}.log"
         return Program(name, [*command, "--state", str(state)], log, {**environment, **self._extra})
 
-    def _initialise(self) -> None:
-        """Make what each program needs before its first start: state directory, PIN, first API key."""
+    def _make_pins(self) -> None:
+        """Give each program with a token its PIN, in a file that only its owner can read."""
         for name in ("central", *self.servers):
             pin_file = self._pin_file(name)
             if not pin_file.exists():
                 pin_file.touch(mode=0o600)
                 pin_file.write_text(secrets.token_urlsafe(18) + "\n")
-        waiting = [
-            subprocess.Popen(
-                [sys.executable, "-m", program.command[0], "init", "--state", str(state)],
-                env={**os.environ, **program.environment},
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.PIPE,
-            )
-            for program, state, key in self._initialised()
-            if not key.exists()
-        ]
-        if waiting:
-            self._report("preparing state directories and keys")
-        for process in waiting:
-            _, errors = process.communicate()
-            if process.returncode != 0:
-                raise RuntimeError(f"init failed: {errors.decode(errors='replace')[-500:]}")
-
-    def _initialised(self) -> list[tuple[Program, Path, Path]]:
-        central = self.state / "central"
-        servers = [(self.servers[code], self.server_state(code)) for code in self.servers]
-        return [(program, state, state / "api-key") for program, state in ((self.central, central), *servers)]
 
     def _pin_file(self, name: str) -> Path:
         return self.state / f"pin-{name}"

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 _LISTEN: Final = "0A"
+_ANY_IPV6: Final = "0" * 32  # listens for IPv4 too, unless told otherwise
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,16 +56,17 @@ def holder_of(address: str, port: int) -> str | None:
 
 
 def _listening_inodes(address: str, port: int) -> Iterator[str]:
-    wanted = {_as_proc_shows(address), _as_proc_shows("0.0.0.0")}
-    try:
-        lines = Path("/proc/net/tcp").read_text().splitlines()[1:]
-    except OSError:
-        return
-    for line in lines:
-        fields = line.split()
-        host, _, number = fields[1].partition(":")
-        if fields[3] == _LISTEN and int(number, 16) == port and host in wanted:
-            yield fields[9]
+    wanted = {_as_proc_shows(address), _as_proc_shows("0.0.0.0"), _ANY_IPV6}
+    for table in ("tcp", "tcp6"):
+        try:
+            lines = Path("/proc/net", table).read_text().splitlines()[1:]
+        except OSError:
+            continue
+        for line in lines:
+            fields = line.split()
+            host, _, number = fields[1].partition(":")
+            if fields[3] == _LISTEN and int(number, 16) == port and host in wanted:
+                yield fields[9]
 
 
 def _as_proc_shows(address: str) -> str:

@@ -19,6 +19,7 @@ from xml.sax.saxutils import escape
 import httpx
 
 from gateway.landscape.description import Landscape, Service
+from gateway.runtime.settings import SettingsError
 
 TIMEOUT_S: Final = 60.0
 PERSON: Final = "19910824-00026"  # a synthetic person that every demographic registry of the demo has
@@ -82,10 +83,12 @@ class Tour:
 
     @classmethod
     def of(cls, landscape: Landscape) -> Tour:
-        """Return the tour of the first SOAP and the first REST service that somebody may call."""
+        """Return the tour of the first SOAP and the first REST service that somebody may call. Raises SettingsError."""
         callable_services = [service for service in landscape.service if service.allow]
-        soap = next(service for service in callable_services if service.type == "WSDL")
-        rest = next(service for service in callable_services if service.type != "WSDL")
+        soap = next((service for service in callable_services if service.type == "WSDL"), None)
+        rest = next((service for service in callable_services if service.type != "WSDL"), None)
+        if soap is None or rest is None:
+            raise SettingsError("the tour needs a SOAP and a REST service that somebody may call")
         return cls(landscape, soap.allow[0], soap, rest)
 
     @property

@@ -20,7 +20,7 @@ from cryptography import x509
 from gateway.runtime.clock import Clock
 from gateway.signer.certificates import Configuration
 from gateway.signer.model import ResponderStatus
-from gateway.signer.paths import full_path, responders_of
+from gateway.signer.paths import full_path
 from gateway.xroad.faults import SignatureRefused, SigningUnavailable
 from gateway.xroad.globalconf.lookup import GlobalConf
 from gateway.xroad.pki.certificates import sha1_of, subject_of
@@ -182,7 +182,7 @@ def _proven(
         response,
         certificate,
         issuer,
-        responders=responders_of(issuer, globalconf),
+        responders=globalconf.responders_of(issuer),
         at=at,
         freshness_s=globalconf.ocsp_freshness_s,
         check_next_update=globalconf.verify_next_update,

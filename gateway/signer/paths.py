@@ -33,12 +33,3 @@ def full_path(certificate: x509.Certificate, globalconf: GlobalConf, at: datetim
     globalconf.memo[key] = path
     return path
 
-
-def responders_of(issuer: x509.Certificate, globalconf: GlobalConf) -> tuple[x509.Certificate, ...]:
-    """Return the certificates that the configuration lists as responders of this CA."""
-    return tuple(
-        certificate
-        for authority in globalconf.authorities(globalconf.instance)
-        if authority.certificate == issuer
-        for certificate in authority.ocsp_certificates
-    )

@@ -249,6 +249,8 @@ class ClientConnection(asyncio.Protocol):
         self._body_pace.rest()
         assert self._waiter is not None
         waiter, self._waiter = self._waiter, None
+        if not waiter.done():
+            waiter.set_result(head)
         assert self._stream is not None
         if head.length == 0:
             self._stream.finish()
@@ -264,8 +266,6 @@ class ClientConnection(asyncio.Protocol):
                 self._decoder = LengthDecoder(head.length)
             if rest:
                 self._take_body(rest)
-        if not waiter.done():
-            waiter.set_result(head)
 
     def _take_body(self, data: bytes) -> None:
         decoder, stream = self._decoder, self._stream

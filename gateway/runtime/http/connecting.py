@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import socket
 from collections.abc import Sequence
 
@@ -32,7 +33,7 @@ async def connect_tcp(host: str, port: int, timeout_s: float) -> socket.socket:
                 try:
                     return await _connect_one(family, kind, protocol, address)
                 except OSError as error:
-                    reason = error.strerror or str(error)
+                    reason = os.strerror(error.errno) if error.errno else str(error)
     except TimeoutError:
         reason = f"no answer within {timeout_s:g} s"
     raise ConnectFailed(host, port, reason)

@@ -226,9 +226,10 @@ class GlobalConf:
         candidates = [ca for ca in named if instance in (None, ca.instance) and _issued(ca.certificate, certificate)]
         return min(candidates, key=lambda ca: ca.authentication_only, default=None)
 
-    def ocsp_responder_certificates(self) -> tuple[x509.Certificate, ...]:
-        """Return the certificates of every OCSP responder that has one of its own."""
-        return tuple(dict.fromkeys(c for ca in self.authorities() for c in ca.ocsp_certificates))
+    def responders_of(self, issuer: x509.Certificate) -> tuple[x509.Certificate, ...]:
+        """Return the certificates of the OCSP responders that are listed for this very CA."""
+        listed = (ca.ocsp_certificates for ca in self.authorities() if ca.certificate == issuer)
+        return tuple(dict.fromkeys(certificate for certificates in listed for certificate in certificates))
 
     def ocsp_urls_of(self, certificate: x509.Certificate, instance: str | None = None) -> tuple[str, ...]:
         """Return where to ask for the status of a certificate: its CA's responders, then its own AIA address."""

@@ -287,12 +287,11 @@ def _check_status(
     response = find_matching(responses, certificate, issuer)
     if response is None:
         raise SignatureRefused("cert_validation", "signature.no_ocsp_value", subject=subject_of(certificate))
-    listed = (ca.ocsp_certificates for ca in globalconf.authorities() if ca.certificate == issuer)
     return verify_ocsp(
         response,
         certificate,
         issuer,
-        responders=tuple(dict.fromkeys(responder for group in listed for responder in group)),
+        responders=globalconf.responders_of(issuer),
         at=at,
         freshness_s=globalconf.ocsp_freshness_s,
         check_next_update=globalconf.verify_next_update,

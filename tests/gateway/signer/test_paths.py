@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from gateway.signer.paths import full_path, responders_of
+from gateway.signer.paths import full_path
 from gateway.xroad.faults import SignatureRefused
 from gateway.xroad.globalconf.shared_parameters import ApprovedCa, CaInfo
 from tests.factories.globalconf import a_globalconf, a_shared_parameters
@@ -38,5 +38,5 @@ def test_remembered_path_is_not_used_past_its_validity():
 
 def test_responders_are_those_listed_for_this_very_ca():
     globalconf = a_configuration(PKI)
-    assert responders_of(PKI.root.certificate, globalconf) == (PKI.responder.certificate,)
-    assert responders_of(PKI.issuing.certificate, globalconf) == ()
+    assert globalconf.responders_of(PKI.root.certificate) == (PKI.responder.certificate,)
+    assert globalconf.responders_of(PKI.issuing.certificate) == ()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
@@ -310,19 +311,15 @@ async def test_answer_that_stops_is_a_timeout(start_server: StartServer) -> None
 
 
 async def test_server_that_takes_no_request_is_a_timeout() -> None:
-    async def ignore(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        reader._transport.pause_reading()  # type: ignore[attr-defined]
-
     def endless() -> Iterator[bytes]:
         while True:
             yield b"x" * 100_000
 
-    server = await asyncio.start_server(ignore, HOST, 0)
-    async with HttpClient(ClientLimits(stalled_reader_timeout_s=0.1)) as client:
-        with pytest.raises(HttpTimeout) as timeout:
-            await client.request("POST", HOST, server.sockets[0].getsockname()[1], "/", (), endless())
+    with socket.create_server((HOST, 0)) as listening:
+        async with HttpClient(ClientLimits(stalled_reader_timeout_s=0.1)) as client:
+            with pytest.raises(HttpTimeout) as timeout:
+                await client.request("POST", HOST, listening.getsockname()[1], "/", (), endless())
     assert timeout.value.stage == "sending"
-    server.close()
 
 
 async def test_answer_before_the_request_is_complete_is_delivered(

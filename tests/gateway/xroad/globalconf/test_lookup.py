@@ -145,7 +145,6 @@ def test_ocsp_is_asked_at_the_responders_of_the_issuer() -> None:
     leaf = a_key_pair("leaf", a_key_pair("Test CA", ca=True)).certificate
     globalconf = a_globalconf()
     assert globalconf.ocsp_urls_of(leaf) == ("http://ca.test:8888/ocsp",)
-    assert len(globalconf.ocsp_responder_certificates()) == 1
 
 
 def test_time_stamping_authorities_are_those_of_the_own_instance_unless_asked() -> None:

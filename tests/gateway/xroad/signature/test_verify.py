@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from gateway.xroad.digests import DigestAlgorithm, digest_of
 from gateway.xroad.faults import SignatureRefused, XRoadFault
+from gateway.xroad.globalconf.shared_parameters import CaInfo, OcspResponder
 from gateway.xroad.identifiers import ClientId, SubsystemId
 from gateway.xroad.pki import ocsp
 from gateway.xroad.signature import xades
@@ -449,9 +450,7 @@ def test_status_by_a_responder_of_another_authority_is_refused() -> None:
     second = replace(
         approved[0],
         name="Second",
-        top=replace(
-            second.top, ocsp_responders=(replace(second.top.ocsp_responders[0], certificate_der=responder.der),)
-        ),
+        top=CaInfo(other.der, (OcspResponder("http://ca.test:8888/ocsp", responder.der),)),
         intermediates=(),
     )
     globalconf = a_configuration(world.hierarchy, approved_cas=(*approved, second))
