@@ -29,8 +29,7 @@ from gateway.configuration_client.downloader import Downloader, open_fetcher
 from gateway.configuration_client.history import History
 from gateway.configuration_client.provider import ConfigurationProvider
 from gateway.consumer.app import ConsumerApp
-from gateway.consumer.deps import ConsumerDeps
-from gateway.consumer.dispatch import PeerCaller
+from gateway.consumer.deps import ConsumerDeps, PeerCaller
 from gateway.consumer.evidence import Evidence
 from gateway.consumer.peer_ocsp import PeerOcspResponses
 from gateway.exchange.faults import FaultStyle

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any
 
 from fastapi import APIRouter, FastAPI
 from fastapi.responses import PlainTextResponse
 
+from gateway.admin import roles
 from gateway.admin.api.clients import clients_router
 from gateway.admin.api.service_descriptions import service_descriptions_router
 from gateway.admin.api.services import services_router
@@ -15,14 +16,6 @@ from gateway.admin.api.tokens import certificates_router, keys_router, tokens_ro
 from gateway.admin.deps import AdminDeps
 from gateway.runtime.accounts.routes import accounts_router, authenticator
 from gateway.runtime.admin_api import API_PREFIX, AdminApiSettings, install_error_handlers, protect
-
-ROLES: Final = (
-    "XROAD_SYSTEM_ADMINISTRATOR",
-    "XROAD_SECURITY_OFFICER",
-    "XROAD_REGISTRATION_OFFICER",
-    "XROAD_SERVICE_ADMINISTRATOR",
-    "XROAD_SECURITYSERVER_OBSERVER",
-)
 
 
 def admin_app(deps: AdminDeps, settings: AdminApiSettings) -> Any:
@@ -44,7 +37,7 @@ def admin_app(deps: AdminDeps, settings: AdminApiSettings) -> Any:
     ):
         router.include_router(part(deps))
     router.include_router(
-        accounts_router(deps.database, deps.clock, roles=ROLES, managed_by="XROAD_SYSTEM_ADMINISTRATOR")
+        accounts_router(deps.database, deps.clock, roles=roles.ALL, managed_by=roles.SYSTEM_ADMINISTRATOR)
     )
     app.include_router(router)
 

@@ -35,6 +35,17 @@ def serve(
     run(state, config)
 
 
+@app.command("login")
+def login(
+    state: State = Path("/var/lib/surma/gateway"),
+    config: Config = None,
+) -> None:
+    """Type the PIN of the software token, so that a running security server can use its keys."""
+    from gateway.cli.login import run
+
+    run(state, config)
+
+
 log_app = typer.Typer(help="The message log.", no_args_is_help=True)
 app.add_typer(log_app, name="log")
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ssl
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from gateway.consumer.dispatch import PeerCaller
+from gateway.consumer.peer_ocsp import PeerOcspResponses
 from gateway.exchange.faults import FaultStyle
 from gateway.exchange.ports import (
     Clock,
@@ -15,6 +17,19 @@ from gateway.exchange.ports import (
     Signer,
     Spool,
 )
+from gateway.runtime.http.client import HttpClient
+
+
+@dataclass(frozen=True, slots=True)
+class PeerCaller:
+    """How other security servers are reached: HTTP client, TLS of the moment, their ports and certificate status."""
+
+    http: HttpClient
+    tls: Callable[[], ssl.SSLContext]
+    port: int
+    ocsp: PeerOcspResponses
+    clock: Clock
+    reuse_connections: bool = True
 
 
 @dataclass(frozen=True, slots=True)

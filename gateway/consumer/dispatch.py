@@ -7,19 +7,16 @@ also on a connection that was open before.
 
 from __future__ import annotations
 
-import ssl
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from collections.abc import Sequence
+from typing import Final
 
-from gateway.consumer.peer_ocsp import PeerOcspResponses
+from gateway.consumer.deps import ConsumerDeps, PeerCaller
 from gateway.consumer.routing import Route
 from gateway.exchange.boundaries import new_boundary
 from gateway.exchange.network import network_faults
 from gateway.exchange.peers import identify, known_verdict, path_of
-from gateway.exchange.ports import Clock
 from gateway.exchange.requests import Headers, InboundRequest, Timeline
-from gateway.runtime.http.client import ClientResponse, HttpClient
+from gateway.runtime.http.client import ClientResponse
 from gateway.runtime.http.model import ConnectionFacts, OutgoingBody
 from gateway.runtime.http.problems import ConnectFailed, UnknownHost
 from gateway.xroad.faults import AccessRefused, MalformedMessage, Party, ServiceFailed, blame
@@ -35,25 +32,10 @@ from gateway.xroad.transport.decoder import DecodedMessage, Side, TransportDecod
 from gateway.xroad.transport.encoder import TransportEncoder
 from gateway.xroad.transport.headers import build_request_headers, check_hash_algorithm
 
-if TYPE_CHECKING:
-    from gateway.consumer.deps import ConsumerDeps
-
 # PR-MESSTRANSP 3.2, X-Road AbstractHttpSender.java: a peer answers 200, or 500 with a fault.
 ACCEPTED_STATUSES: Final = (200, 500)
 # Peers may refuse releases older than a minimum of theirs (X-Road ClientProxyVersionVerifier.java).
 PROXY_VERSION: Final = "7.8.0"
-
-
-@dataclass(frozen=True, slots=True)
-class PeerCaller:
-    """How other security servers are reached: HTTP client, TLS of the moment, their ports and certificate status."""
-
-    http: HttpClient
-    tls: Callable[[], ssl.SSLContext]
-    port: int
-    ocsp: PeerOcspResponses
-    clock: Clock
-    reuse_connections: bool = True
 
 
 async def send(

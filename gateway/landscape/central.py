@@ -6,8 +6,8 @@ from typing import Any, Final
 
 import httpx
 
-from gateway.landscape.admin_api import AdminApi, OnboardingFailed
 from gateway.landscape.description import Landscape
+from gateway.runtime.admin_client import AdminApi, AdminRequestFailed
 
 SOURCES: Final = ("INTERNAL", "EXTERNAL")
 
@@ -95,7 +95,7 @@ async def _approve_trust(api: AdminApi, landscape: Landscape) -> None:
 async def _download(http: httpx.AsyncClient, url: str) -> bytes:
     answer = await http.get(url)
     if not answer.is_success:
-        raise OnboardingFailed(f"GET {url}: {answer.status_code}")
+        raise AdminRequestFailed(f"GET {url}: {answer.status_code}")
     return answer.content
 
 

@@ -15,12 +15,12 @@ from typing import Final
 from rich.console import Console
 from rich.table import Table
 
-from gateway.landscape.admin_api import OnboardingFailed
 from gateway.landscape.description import Landscape, moved, read_landscape
 from gateway.landscape.federation import MESSAGE_PORT, OCSP_PORT, Federation, PortsTaken, Report
 from gateway.landscape.ports import taken_ports
 from gateway.landscape.processes import ProgramEnded
 from gateway.landscape.tour import Tour, TourResult, as_json
+from gateway.runtime.admin_client import AdminRequestFailed
 from gateway.runtime.settings import SettingsError
 
 EXIT_OK: Final = 0
@@ -58,7 +58,7 @@ async def run(file: Path | None, state: Path | None, network: str | None) -> int
         await _watch(federation, interrupted)
         console.print("stopping")
         return EXIT_OK
-    except (PortsTaken, ProgramEnded, TimeoutError, OnboardingFailed, RuntimeError) as failure:
+    except (PortsTaken, ProgramEnded, TimeoutError, AdminRequestFailed, RuntimeError) as failure:
         _explain(console, failure)
         return EXIT_FAILED
     finally:
@@ -84,7 +84,7 @@ async def check(file: Path | None, network: str | None, *, as_json: bool) -> int
             result = await tour.run(Path(folder), federation.server_state(consumer) / "history", federation.anchor())
             first_answer_s = ready_s + (result.exchanges[0].ms / 1000 if result.exchanges else 0)
             rss_mb = federation.rss_mb()
-        except (PortsTaken, ProgramEnded, TimeoutError, OnboardingFailed, RuntimeError) as failure:
+        except (PortsTaken, ProgramEnded, TimeoutError, AdminRequestFailed, RuntimeError) as failure:
             _explain(console, failure)
             return EXIT_FAILED
         finally:

@@ -13,12 +13,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from gateway.landscape.admin_api import AdminApi
 from gateway.landscape.central import onboard_central
 from gateway.landscape.description import Landscape, Registry, Server
 from gateway.landscape.ports import TakenPort, taken_ports
 from gateway.landscape.processes import Program, stop_all, wait_until
 from gateway.landscape.server import ServerOnboarding
+from gateway.runtime.admin_client import AdminApi
 
 START_WITHIN_S: Final = 60
 MESSAGE_PORT: Final = 5500
@@ -58,7 +58,7 @@ class Federation:
         return [self.trust, self.central, *self.registries.values(), *self.servers.values()]
 
     async def start(self) -> None:
-        """Start and onboard everything. Raises PortsTaken, ProgramEnded, TimeoutError, OnboardingFailed."""
+        """Start and onboard everything. Raises PortsTaken, ProgramEnded, TimeoutError, AdminRequestFailed."""
         taken = taken_ports(self._places())
         if taken:
             raise PortsTaken(taken)

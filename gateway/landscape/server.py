@@ -8,9 +8,9 @@ from typing import Any
 
 import httpx
 
-from gateway.landscape.admin_api import AdminApi, OnboardingFailed
 from gateway.landscape.central import colons, register_client, register_server
 from gateway.landscape.description import Landscape, Server, Service
+from gateway.runtime.admin_client import AdminApi, AdminRequestFailed
 
 
 class ServerOnboarding:
@@ -110,7 +110,7 @@ class ServerOnboarding:
         async with httpx.AsyncClient(trust_env=False) as http:
             answer = await http.post(f"http://{trust.address}:{trust.ca_port}/sign?usage={kind}", content=csr)
         if not answer.is_success:
-            raise OnboardingFailed(f"the test CA did not sign: {answer.status_code} {answer.text[:300]}")
+            raise AdminRequestFailed(f"the test CA did not sign: {answer.status_code} {answer.text[:300]}")
         return answer.content
 
     async def _import(self, certificate: bytes) -> dict[str, Any]:

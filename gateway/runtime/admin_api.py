@@ -25,6 +25,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.runtime import logs
 from gateway.runtime.accounts.model import Principal
+from gateway.runtime.admin_api_settings import AdminApiSettings as AdminApiSettings
 
 log = logging.getLogger(__name__)
 
@@ -37,17 +38,6 @@ _FORBIDDEN: Final = re.compile(r"[:;/\\%\x00-\x1f\x7f-\x9f\u200b\ufeff]")
 _MAX_PART: Final = 255
 
 Authenticate = Callable[[str], Awaitable[Principal | None]]
-
-
-@dataclass(frozen=True, slots=True)
-class AdminApiSettings:
-    """Bounds of an admin API; 0 means no bound (X-Road ug-syspar, proxy-ui-api and admin-service)."""
-
-    requests_per_second: int = 20
-    requests_per_minute: int = 600
-    max_request_bytes: int = 50 * 1024
-    max_upload_bytes: int = 10 * 1024 * 1024
-    strict_identifier_checks: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel
 from sqlalchemy.exc import IntegrityError
 
+from gateway.admin import roles
 from gateway.admin.deps import AdminDeps
 from gateway.admin.ids import client_id, show_client_id
 from gateway.runtime.admin_api import ApiWarning, bad_request, conflict, not_found, warnings_detected
@@ -85,11 +86,11 @@ def clients_router(deps: AdminDeps) -> APIRouter:
         globalconf = deps.find_globalconf()
         return show_client(local, conf, globalconf.member_name(client) if globalconf is not None else None)
 
-    @router.get("/clients")
+    @router.get("/clients", dependencies=roles.VIEW)
     async def list_clients() -> list[dict[str, Any]]:
         return [shown(client) for client in deps.registrations.current().clients]
 
-    @router.post("/clients", status_code=201)
+    @router.post("/clients", status_code=201, dependencies=roles.REGISTER)
     async def add_client(body: ClientAdd) -> dict[str, Any]:
         conf = deps.registrations.current()
         if conf.server is None:
@@ -110,11 +111,11 @@ def clients_router(deps: AdminDeps) -> APIRouter:
         await deps.after_change()
         return shown(client)
 
-    @router.get("/clients/{id}")
+    @router.get("/clients/{id}", dependencies=roles.VIEW)
     async def get_client(id: str) -> dict[str, Any]:
         return shown(existing(id).id)
 
-    @router.patch("/clients/{id}")
+    @router.patch("/clients/{id}", dependencies=roles.CONNECT)
     async def set_connection_type(id: str, body: ConnectionTypeWrapper) -> dict[str, Any]:
         local = existing(id)
         kind = connection_type(body.connection_type)
@@ -123,7 +124,7 @@ def clients_router(deps: AdminDeps) -> APIRouter:
         await deps.after_change()
         return shown(local.id)
 
-    @router.delete("/clients/{id}", status_code=204)
+    @router.delete("/clients/{id}", status_code=204, dependencies=roles.REGISTER)
     async def delete_client(id: str) -> None:
         local = existing(id)
         conf = deps.registrations.current()
@@ -135,11 +136,11 @@ def clients_router(deps: AdminDeps) -> APIRouter:
             store.delete_client(tx, local.id)
         await deps.after_change()
 
-    @router.get("/clients/{id}/tls-certificates")
+    @router.get("/clients/{id}/tls-certificates", dependencies=roles.VIEW)
     async def list_certificates(id: str) -> list[dict[str, Any]]:
         return [certificate_details(der) for der in sorted(existing(id).tls_certificates)]
 
-    @router.post("/clients/{id}/tls-certificates", status_code=201)
+    @router.post("/clients/{id}/tls-certificates", status_code=201, dependencies=roles.CONNECT)
     async def add_certificate(id: str, request: Request) -> dict[str, Any]:
         local = existing(id)
         try:
@@ -154,7 +155,7 @@ def clients_router(deps: AdminDeps) -> APIRouter:
         await deps.after_change()
         return certificate_details(der_of(certificate))
 
-    @router.get("/clients/{id}/tls-certificates/{hash}")
+    @router.get("/clients/{id}/tls-certificates/{hash}", dependencies=roles.VIEW)
     async def get_certificate(id: str, hash: str) -> dict[str, Any]:
         wanted = hash.lower()
         for der in existing(id).tls_certificates:
@@ -162,7 +163,7 @@ def clients_router(deps: AdminDeps) -> APIRouter:
                 return certificate_details(der)
         raise not_found("certificate_not_found", hash)
 
-    @router.delete("/clients/{id}/tls-certificates/{hash}", status_code=204)
+    @router.delete("/clients/{id}/tls-certificates/{hash}", status_code=204, dependencies=roles.CONNECT)
     async def delete_certificate(id: str, hash: str) -> Response:
         local = existing(id)
         with deps.database.transaction() as tx:

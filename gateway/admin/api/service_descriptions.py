@@ -9,6 +9,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel
 from sqlalchemy import Connection
 
+from gateway.admin import roles
 from gateway.admin.api.services import check_url, show_service
 from gateway.admin.deps import AdminDeps
 from gateway.admin.ids import client_id, full_code, show_client_id, show_ms
@@ -169,13 +170,13 @@ def service_descriptions_router(deps: AdminDeps) -> APIRouter:
             raise not_found("service_description_not_found", text)
         return found
 
-    @router.get("/clients/{id}/service-descriptions")
+    @router.get("/clients/{id}/service-descriptions", dependencies=roles.VIEW)
     async def list_descriptions(id: str) -> list[dict[str, Any]]:
         with deps.database.reading() as tx:
             found = store.list_descriptions(tx, client_id(id))
         return [show_description(description, deps) for description in found]
 
-    @router.post("/clients/{id}/service-descriptions", status_code=201)
+    @router.post("/clients/{id}/service-descriptions", status_code=201, dependencies=roles.KEEP_SERVICES)
     async def add(id: str, body: ServiceDescriptionAdd) -> dict[str, Any]:
         client = client_id(id)
         if deps.registrations.current().find_client(client) is None:
@@ -194,16 +195,16 @@ def service_descriptions_router(deps: AdminDeps) -> APIRouter:
         await deps.after_change()
         return show_description(existing(str(new_id)), deps)
 
-    @router.get("/service-descriptions/{id}")
+    @router.get("/service-descriptions/{id}", dependencies=roles.VIEW)
     async def get(id: str) -> dict[str, Any]:
         return show_description(existing(id), deps)
 
-    @router.get("/service-descriptions/{id}/services")
+    @router.get("/service-descriptions/{id}/services", dependencies=roles.VIEW)
     async def services(id: str) -> list[dict[str, Any]]:
         shown: list[dict[str, Any]] = show_description(existing(id), deps)["services"]
         return shown
 
-    @router.patch("/service-descriptions/{id}")
+    @router.patch("/service-descriptions/{id}", dependencies=roles.KEEP_SERVICES)
     async def change(id: str, body: ServiceDescriptionUpdate) -> dict[str, Any]:
         description = existing(id)
         url = check_url(body.url)
@@ -216,7 +217,7 @@ def service_descriptions_router(deps: AdminDeps) -> APIRouter:
         await deps.after_change()
         return show_description(existing(id), deps)
 
-    @router.put("/service-descriptions/{id}/refresh")
+    @router.put("/service-descriptions/{id}/refresh", dependencies=roles.KEEP_SERVICES)
     async def refresh(id: str, body: IgnoreWarnings | None = None) -> dict[str, Any]:
         description = existing(id)
         code = description.services[0].id.service_code if description.services else None
@@ -228,14 +229,14 @@ def service_descriptions_router(deps: AdminDeps) -> APIRouter:
         return show_description(existing(id), deps)
 
     # The reference's shipped answer to enable is 200, to disable 204.
-    @router.put("/service-descriptions/{id}/enable")
+    @router.put("/service-descriptions/{id}/enable", dependencies=roles.KEEP_SERVICES)
     async def enable(id: str) -> None:
         description = existing(id)
         with deps.database.transaction() as tx:
             store.set_description(tx, description.id, disabled=False, disabled_notice=None)
         await deps.after_change()
 
-    @router.put("/service-descriptions/{id}/disable", status_code=204)
+    @router.put("/service-descriptions/{id}/disable", status_code=204, dependencies=roles.KEEP_SERVICES)
     async def disable(id: str, body: DisabledNotice | None = None) -> None:
         description = existing(id)
         notice = (body.disabled_notice if body is not None else None) or FIRST_NOTICE
@@ -243,7 +244,7 @@ def service_descriptions_router(deps: AdminDeps) -> APIRouter:
             store.set_description(tx, description.id, disabled=True, disabled_notice=notice)
         await deps.after_change()
 
-    @router.delete("/service-descriptions/{id}", status_code=204)
+    @router.delete("/service-descriptions/{id}", status_code=204, dependencies=roles.KEEP_SERVICES)
     async def delete(id: str) -> None:
         description = existing(id)
         with deps.database.transaction() as tx:

@@ -9,6 +9,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel, Field
 from sqlalchemy import Connection
 
+from gateway.admin import roles
 from gateway.admin.deps import AdminDeps
 from gateway.admin.ids import full_code, parse_service, show_ms, show_service_id, show_subject, subject
 from gateway.runtime.admin_api import bad_request, conflict, not_found
@@ -170,11 +171,11 @@ def services_router(deps: AdminDeps) -> APIRouter:
                     raise bad_request("access_right_not_found", show_subject(value))
         await deps.after_change()
 
-    @router.get("/services/{id}")
+    @router.get("/services/{id}", dependencies=roles.VIEW)
     async def get(id: str) -> dict[str, Any]:
         return shown(existing(id))
 
-    @router.patch("/services/{id}")
+    @router.patch("/services/{id}", dependencies=roles.KEEP_SERVICES)
     async def change(id: str, body: ServiceUpdate) -> dict[str, Any]:
         record = existing(id)
         url = check_url(body.url)
@@ -197,19 +198,19 @@ def services_router(deps: AdminDeps) -> APIRouter:
         await deps.after_change()
         return shown(existing(id))
 
-    @router.get("/services/{id}/service-clients")
+    @router.get("/services/{id}/service-clients", dependencies=roles.VIEW)
     async def service_clients(id: str) -> list[dict[str, Any]]:
         return subjects_of(base_endpoint(existing(id)))
 
-    @router.post("/services/{id}/service-clients", status_code=201)
+    @router.post("/services/{id}/service-clients", status_code=201, dependencies=roles.KEEP_SERVICES)
     async def grant_service(id: str, body: ServiceClients) -> list[dict[str, Any]]:
         return await grant(base_endpoint(existing(id)), body)
 
-    @router.post("/services/{id}/service-clients/delete", status_code=204)
+    @router.post("/services/{id}/service-clients/delete", status_code=204, dependencies=roles.KEEP_SERVICES)
     async def revoke_service(id: str, body: ServiceClients) -> None:
         await revoke(base_endpoint(existing(id)), body)
 
-    @router.post("/services/{id}/endpoints", status_code=201)
+    @router.post("/services/{id}/endpoints", status_code=201, dependencies=roles.KEEP_SERVICES)
     async def add_endpoint(id: str, body: EndpointBody) -> dict[str, Any]:
         record = existing(id)
         provider, code = record.id.provider, record.id.service_code
@@ -220,12 +221,12 @@ def services_router(deps: AdminDeps) -> APIRouter:
         await deps.after_change()
         return show_endpoint(Endpoint(new_id, body.method, body.path), code)
 
-    @router.get("/endpoints/{id}")
+    @router.get("/endpoints/{id}", dependencies=roles.VIEW)
     async def get_endpoint(id: str) -> dict[str, Any]:
         _, code, endpoint = existing_endpoint(id)
         return show_endpoint(endpoint, code)
 
-    @router.patch("/endpoints/{id}")
+    @router.patch("/endpoints/{id}", dependencies=roles.KEEP_SERVICES)
     async def change_endpoint(id: str, body: EndpointBody) -> dict[str, Any]:
         _, code, endpoint = existing_endpoint(id)
         if endpoint.generated:
@@ -235,7 +236,7 @@ def services_router(deps: AdminDeps) -> APIRouter:
         await deps.after_change()
         return show_endpoint(Endpoint(endpoint.id, body.method, body.path), code)
 
-    @router.delete("/endpoints/{id}", status_code=204)
+    @router.delete("/endpoints/{id}", status_code=204, dependencies=roles.KEEP_SERVICES)
     async def delete_endpoint(id: str) -> None:
         _, _, endpoint = existing_endpoint(id)
         if endpoint.generated:
@@ -244,15 +245,15 @@ def services_router(deps: AdminDeps) -> APIRouter:
             store.delete_endpoint(tx, endpoint.id)
         await deps.after_change()
 
-    @router.get("/endpoints/{id}/service-clients")
+    @router.get("/endpoints/{id}/service-clients", dependencies=roles.VIEW)
     async def endpoint_clients(id: str) -> list[dict[str, Any]]:
         return subjects_of(existing_endpoint(id)[2].id)
 
-    @router.post("/endpoints/{id}/service-clients", status_code=201)
+    @router.post("/endpoints/{id}/service-clients", status_code=201, dependencies=roles.KEEP_SERVICES)
     async def grant_endpoint(id: str, body: ServiceClients) -> list[dict[str, Any]]:
         return await grant(existing_endpoint(id)[2].id, body)
 
-    @router.post("/endpoints/{id}/service-clients/delete", status_code=204)
+    @router.post("/endpoints/{id}/service-clients/delete", status_code=204, dependencies=roles.KEEP_SERVICES)
     async def revoke_endpoint(id: str, body: ServiceClients) -> None:
         await revoke(existing_endpoint(id)[2].id, body)
 

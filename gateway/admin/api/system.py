@@ -10,6 +10,7 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel
 
+from gateway.admin import roles
 from gateway.admin.deps import AdminDeps
 from gateway.admin.faults import api_errors
 from gateway.admin.ids import show_client_id, show_server_id
@@ -73,21 +74,21 @@ def anchor_router(deps: AdminDeps) -> APIRouter:
         await deps.after_change()
         return show_anchor(anchor)
 
-    @router.get("/system/anchor")
+    @router.get("/system/anchor", dependencies=roles.VIEW)
     def get_anchor() -> dict[str, Any]:
         return show_anchor(current())
 
-    @router.post("/system/anchor", status_code=201)
+    @router.post("/system/anchor", status_code=201, dependencies=roles.KEEP_TRUST)
     async def add_anchor(request: Request) -> dict[str, Any]:
         if deps.configuration.anchor() is not None:
             raise conflict("anchor_exists")
         return await take(await request.body(), keep_instance=False)
 
-    @router.put("/system/anchor", status_code=201)
+    @router.put("/system/anchor", status_code=201, dependencies=roles.KEEP_TRUST)
     async def replace_anchor(request: Request) -> dict[str, Any]:
         return await take(await request.body(), keep_instance=True)
 
-    @router.post("/system/anchor/previews", status_code=201)
+    @router.post("/system/anchor/previews", status_code=201, dependencies=roles.KEEP_TRUST)
     async def preview(request: Request, validate_instance: bool = True) -> dict[str, Any]:
         try:
             anchor = deps.configuration.preview_anchor(await request.body(), validate_instance=validate_instance)
@@ -95,7 +96,7 @@ def anchor_router(deps: AdminDeps) -> APIRouter:
             raise _anchor_error(refused) from refused
         return show_anchor(anchor)
 
-    @router.get("/system/anchor/download")
+    @router.get("/system/anchor/download", dependencies=roles.KEEP_TRUST)
     def download() -> Response:
         anchor = current()
         name = f"configuration_anchor_{anchor.anchor.instance}_internal.xml"
@@ -103,7 +104,7 @@ def anchor_router(deps: AdminDeps) -> APIRouter:
         return Response(anchor.xml, media_type="application/octet-stream", headers=headers)
 
     # Beside the reference: what an operator who just changed something does not want to wait a minute for.
-    @router.put("/system/configuration/refresh", status_code=204)
+    @router.put("/system/configuration/refresh", status_code=204, dependencies=roles.KEEP_TRUST)
     async def refresh() -> None:
         status = await deps.configuration.refresh_now()
         await deps.after_change()
@@ -122,7 +123,7 @@ def initialization_router(deps: AdminDeps) -> APIRouter:
     """Return the routes of initialisation: owner, server code and PIN, in one act."""
     router = APIRouter()
 
-    @router.get("/initialization/status")
+    @router.get("/initialization/status", dependencies=roles.VIEW)
     def status() -> dict[str, Any]:
         server = deps.registrations.current().server
         initialised = any(token.initialised for token in deps.keyring.tokens())
@@ -134,7 +135,7 @@ def initialization_router(deps: AdminDeps) -> APIRouter:
             "enforce_token_pin_policy": False,
         }
 
-    @router.post("/initialization", status_code=201)
+    @router.post("/initialization", status_code=201, dependencies=roles.ADMINISTER)
     async def initialise(body: InitialServerConf) -> None:
         conf = deps.registrations.current()
         token_ready = any(token.initialised for token in deps.keyring.tokens())
@@ -186,15 +187,15 @@ def timestamping_router(deps: AdminDeps) -> APIRouter:
         globalconf = deps.find_globalconf()
         return [] if globalconf is None else [TimestampingService(tsa.name, tsa.url) for tsa in globalconf.tsas()]
 
-    @router.get("/timestamping-services")
+    @router.get("/timestamping-services", dependencies=roles.VIEW)
     def list_approved() -> list[dict[str, str]]:
         return [_show_tsa(service) for service in approved()]
 
-    @router.get("/system/timestamping-services")
+    @router.get("/system/timestamping-services", dependencies=roles.VIEW)
     def list_chosen() -> list[dict[str, str]]:
         return [_show_tsa(service) for service in deps.registrations.current().timestamping_services]
 
-    @router.post("/system/timestamping-services", status_code=201)
+    @router.post("/system/timestamping-services", status_code=201, dependencies=roles.SECURE)
     async def choose(body: TimestampingServiceBody) -> dict[str, str]:
         service = TimestampingService(body.name, body.url)
         if service not in approved():
@@ -208,7 +209,7 @@ def timestamping_router(deps: AdminDeps) -> APIRouter:
         deps.stamp_soon()
         return _show_tsa(service)
 
-    @router.post("/system/timestamping-services/delete", status_code=204)
+    @router.post("/system/timestamping-services/delete", status_code=204, dependencies=roles.SECURE)
     async def forget(body: TimestampingServiceBody) -> None:
         service = TimestampingService(body.name, body.url)
         chosen = deps.registrations.current().timestamping_services
@@ -229,7 +230,7 @@ def system_router(deps: AdminDeps) -> APIRouter:
     """Return the remaining routes: CAs, the internal certificate, diagnostics of the configuration, version."""
     router = APIRouter()
 
-    @router.get("/certificate-authorities")
+    @router.get("/certificate-authorities", dependencies=roles.VIEW)
     def authorities(key_usage_type: str | None = None, include_intermediate_cas: bool = False) -> list[dict[str, Any]]:
         globalconf = deps.find_globalconf()
         if globalconf is None:
@@ -251,11 +252,11 @@ def system_router(deps: AdminDeps) -> APIRouter:
             and not (key_usage_type == "SIGNING" and authority.authentication_only)
         ]
 
-    @router.get("/system/certificate")
+    @router.get("/system/certificate", dependencies=roles.VIEW)
     def internal_certificate() -> dict[str, Any]:
         return certificate_details(deps.internal_certificate)
 
-    @router.get("/diagnostics/globalconf")
+    @router.get("/diagnostics/globalconf", dependencies=roles.VIEW_DIAGNOSTICS)
     def globalconf_status() -> dict[str, Any]:
         status = deps.configuration.status
         shown: dict[str, Any] = {
@@ -270,7 +271,7 @@ def system_router(deps: AdminDeps) -> APIRouter:
             shown["error"] = {"code": status.failure.code, "metadata": [text]}
         return shown
 
-    @router.get("/diagnostics/ocsp-responders")
+    @router.get("/diagnostics/ocsp-responders", dependencies=roles.VIEW_DIAGNOSTICS)
     def ocsp_status() -> list[dict[str, Any]]:
         by_issuer: dict[str, list[dict[str, Any]]] = {}
         for status in deps.ocsp.statuses():
@@ -285,7 +286,7 @@ def system_router(deps: AdminDeps) -> APIRouter:
             by_issuer.setdefault(status.issuer, []).append(shown)
         return [{"distinguished_name": name, "ocsp_responders": found} for name, found in by_issuer.items()]
 
-    @router.get("/security-servers")
+    @router.get("/security-servers", dependencies=roles.VIEW)
     def servers(current_server: bool = False) -> list[dict[str, Any]]:
         globalconf, mine = deps.find_globalconf(), deps.registrations.current().server
         found = [] if globalconf is None else [(server.id, server.address) for server in globalconf.servers()]
@@ -303,7 +304,7 @@ def system_router(deps: AdminDeps) -> APIRouter:
             for server, address in found
         ]
 
-    @router.get("/system/version")
+    @router.get("/system/version", dependencies=roles.VIEW)
     def show_version() -> dict[str, str]:
         return {"info": f"Surma {version('surma')}"}
 

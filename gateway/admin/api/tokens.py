@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field
 
+from gateway.admin import roles
 from gateway.admin.deps import AdminDeps
 from gateway.admin.faults import api_errors
 from gateway.admin.ids import client_id, show_client_id
@@ -159,21 +160,21 @@ def tokens_router(deps: AdminDeps) -> APIRouter:
             raise not_found("token_not_found", token_id)
         return found
 
-    @router.get("/tokens")
+    @router.get("/tokens", dependencies=roles.VIEW)
     def list_tokens() -> list[dict[str, Any]]:
         return [show_token(one, deps) for one in deps.keyring.tokens()]
 
-    @router.get("/tokens/{id}")
+    @router.get("/tokens/{id}", dependencies=roles.VIEW)
     def get_token(id: str) -> dict[str, Any]:
         return show_token(token(id), deps)
 
-    @router.patch("/tokens/{id}")
+    @router.patch("/tokens/{id}", dependencies=roles.KEEP_KEYS)
     def rename_token(id: str, body: TokenName) -> dict[str, Any]:
         token(id)
         deps.keyring.set_token_label(body.name)
         return show_token(token(id), deps)
 
-    @router.put("/tokens/{id}/login")
+    @router.put("/tokens/{id}/login", dependencies=roles.KEEP_TRUST)
     async def login(id: str, body: TokenPassword) -> dict[str, Any]:
         token(id)
         with api_errors():
@@ -182,27 +183,27 @@ def tokens_router(deps: AdminDeps) -> APIRouter:
         await deps.refresh_status()
         return show_token(token(id), deps)
 
-    @router.put("/tokens/{id}/logout")
+    @router.put("/tokens/{id}/logout", dependencies=roles.KEEP_TRUST)
     async def logout(id: str) -> dict[str, Any]:
         token(id)
         deps.keyring.logout()
         await deps.after_change()
         return show_token(token(id), deps)
 
-    @router.put("/tokens/{id}/pin", status_code=204)
+    @router.put("/tokens/{id}/pin", status_code=204, dependencies=roles.ADMINISTER)
     def change_pin(id: str, body: TokenPinUpdate) -> None:
         token(id)
         with api_errors():
             deps.keyring.change_pin(body.old_pin, body.new_pin)
 
-    @router.post("/tokens/{id}/keys", status_code=201)
+    @router.post("/tokens/{id}/keys", status_code=201, dependencies=roles.KEEP_KEYS)
     def add_key(id: str, body: KeyLabel) -> dict[str, Any]:
         token(id)
         with api_errors():
             key = deps.keyring.generate_key(body.label or "", algorithm=body.key_algorithm)
         return find_key(deps, key.id)
 
-    @router.post("/tokens/{id}/keys-with-csrs")
+    @router.post("/tokens/{id}/keys-with-csrs", dependencies=roles.KEEP_KEYS)
     def add_key_with_request(id: str, body: KeyLabelWithCsrGenerate) -> dict[str, Any]:
         token(id)
         asked = body.csr_generate_request
@@ -228,30 +229,30 @@ def keys_router(deps: AdminDeps) -> APIRouter:
     """Return the routes of keys and certificate requests."""
     router = APIRouter()
 
-    @router.get("/keys/{id}")
+    @router.get("/keys/{id}", dependencies=roles.VIEW)
     def get_key(id: str) -> dict[str, Any]:
         return find_key(deps, id)
 
-    @router.patch("/keys/{id}")
+    @router.patch("/keys/{id}", dependencies=roles.KEEP_KEYS)
     def rename_key(id: str, body: TokenName) -> dict[str, Any]:
         with api_errors():
             deps.keyring.set_key_label(id, body.name)
         return find_key(deps, id)
 
-    @router.delete("/keys/{id}", status_code=204)
+    @router.delete("/keys/{id}", status_code=204, dependencies=roles.KEEP_KEYS)
     async def delete_key(id: str) -> None:
         with api_errors():
             deps.keyring.delete_key(id)
         await deps.after_change()
 
-    @router.post("/keys/{id}/csrs", status_code=201)
+    @router.post("/keys/{id}/csrs", status_code=201, dependencies=roles.KEEP_KEYS)
     def add_request(id: str, body: CsrGenerate) -> Response:
         subject, member = _request_facts(deps, body)
         with api_errors():
             request = deps.keyring.request_certificate(id, body.key_usage_type, subject, member)
         return _csr(request.der, body.csr_format)
 
-    @router.get("/keys/{id}/csrs/{csr_id}")
+    @router.get("/keys/{id}/csrs/{csr_id}", dependencies=roles.KEEP_KEYS)
     def get_request(id: str, csr_id: str, csr_format: str = "DER") -> Response:
         with api_errors():
             request = deps.keyring.find_request(csr_id)
@@ -259,7 +260,7 @@ def keys_router(deps: AdminDeps) -> APIRouter:
             raise not_found("csr_not_found", csr_id)
         return _csr(request.der, csr_format)
 
-    @router.delete("/keys/{id}/csrs/{csr_id}", status_code=204)
+    @router.delete("/keys/{id}/csrs/{csr_id}", status_code=204, dependencies=roles.KEEP_KEYS)
     def delete_request(id: str, csr_id: str) -> None:
         with api_errors():
             if deps.keyring.find_request(csr_id).key != id:
@@ -281,7 +282,7 @@ def certificates_router(deps: AdminDeps) -> APIRouter:
         await deps.after_change()
         await deps.refresh_status()
 
-    @router.post("/token-certificates", status_code=201)
+    @router.post("/token-certificates", status_code=201, dependencies=roles.KEEP_KEYS)
     async def import_certificate(request: Request) -> dict[str, Any]:
         data, globalconf = await request.body(), _globalconf(deps)
         with api_errors():
@@ -292,21 +293,21 @@ def certificates_router(deps: AdminDeps) -> APIRouter:
         await changed(record.hash)
         return show_certificate(existing(record.hash), deps)
 
-    @router.get("/token-certificates/{hash}")
+    @router.get("/token-certificates/{hash}", dependencies=roles.VIEW)
     def get_certificate(hash: str) -> dict[str, Any]:
         return show_certificate(existing(hash), deps)
 
-    @router.put("/token-certificates/{hash}/activate", status_code=204)
+    @router.put("/token-certificates/{hash}/activate", status_code=204, dependencies=roles.KEEP_KEYS)
     async def activate(hash: str) -> None:
         deps.keyring.set_active(existing(hash).hash, True)
         await changed(hash)
 
-    @router.put("/token-certificates/{hash}/disable", status_code=204)
+    @router.put("/token-certificates/{hash}/disable", status_code=204, dependencies=roles.KEEP_KEYS)
     async def disable(hash: str) -> None:
         deps.keyring.set_active(existing(hash).hash, False)
         await changed(hash)
 
-    @router.put("/token-certificates/{hash}/register", status_code=204)
+    @router.put("/token-certificates/{hash}/register", status_code=204, dependencies=roles.SECURE)
     async def register(hash: str, body: SecurityServerAddress) -> None:
         # The request to the central services is made by their own API for now; this notes that it is under way.
         record = existing(hash)
@@ -316,7 +317,7 @@ def certificates_router(deps: AdminDeps) -> APIRouter:
             deps.keyring.set_status(record.hash, CertificateStatus.REGISTRATION_IN_PROGRESS)
         await changed(hash)
 
-    @router.delete("/token-certificates/{hash}", status_code=204)
+    @router.delete("/token-certificates/{hash}", status_code=204, dependencies=roles.KEEP_KEYS)
     async def delete(hash: str) -> None:
         with api_errors():
             deps.keyring.delete_certificate(existing(hash).hash)

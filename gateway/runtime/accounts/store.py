@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from typing import Any
 
 from sqlalchemy import Connection, Row, delete, insert, select
 
@@ -20,7 +21,7 @@ def migrate_accounts(database: Database) -> None:
     migrate(database, MIGRATIONS)
 
 
-def _of_row(row: Row, roles: Iterable[str]) -> ApiKey:
+def _of_row(row: Row[*tuple[Any, ...]], roles: Iterable[str]) -> ApiKey:
     at = row.created_at
     return ApiKey(row.id, tuple(sorted(roles)), row.scope, at.replace(tzinfo=UTC) if at.tzinfo is None else at)
 

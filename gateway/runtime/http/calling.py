@@ -117,7 +117,7 @@ class ClientConnection(asyncio.Protocol):
     def eof_received(self) -> bool:
         """The peer has said its last: the end of some bodies, a loss otherwise."""
         self._eof = True
-        if isinstance(self._decoder, UntilCloseDecoder):
+        if isinstance(self._decoder, UntilCloseDecoder) and self._orderly_end():
             self._decoder = None
             assert self._stream is not None
             self._stream.finish()
@@ -125,6 +125,17 @@ class ClientConnection(asyncio.Protocol):
         else:
             self._fail(ConnectionLost(self._stage(), sent=self._written > 0))
         return False
+
+    def _orderly_end(self) -> bool:
+        """Say whether TLS ended with close_notify: anybody can end a TCP connection and so cut a body short."""
+        if self.facts.tls is None:
+            return True
+        try:
+            return not self.facts.tls.read(1)
+        except ssl.SSLZeroReturnError:
+            return True
+        except ssl.SSLError:
+            return False
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell everybody who waits."""

@@ -48,8 +48,9 @@ from gateway.xroad.signature.signed_message import (
     bodies_of,
     parts_of,
 )
+from gateway.xroad.signature.skeletons import read_signature
 from gateway.xroad.signature.xades import POLICY_DIGEST, POLICY_ID
-from gateway.xroad.signature.xades_reader import XadesSignature, parse_signature
+from gateway.xroad.signature.xades_reader import XadesSignature
 
 # How far the signer's clock may be ahead of the time we verify at.
 MAX_CLOCK_AHEAD: Final = timedelta(hours=1)
@@ -68,7 +69,7 @@ def verify(signed: SignedMessage, signer: ClientId, globalconf: GlobalConf, at: 
     """
     signature = signed.signature
     parts = parts_of(signed.message)
-    facts = parse_signature(signature.xml)  # (1)
+    facts = read_signature(signature.xml)  # (1)
     check_form(facts, signature, [part.name for part in parts])
     if signature.hash_chain_result is not None:  # (2)
         _check_live_chain(signature, parts)

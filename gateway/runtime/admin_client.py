@@ -11,7 +11,7 @@ import httpx
 TIMEOUT_S: Final = 60.0
 
 
-class OnboardingFailed(RuntimeError):  # noqa: N818
+class AdminRequestFailed(RuntimeError):  # noqa: N818
     """An admin API refused a step; the text says which, and the answer."""
 
 
@@ -59,7 +59,7 @@ class AdminApi:
         answer = await self._http.request(method, path, **options)
         if answer.is_success:
             return answer
-        raise OnboardingFailed(f"{method} {self._http.base_url}{path}: {answer.status_code} {answer.text[:500]}")
+        raise AdminRequestFailed(f"{method} {self._http.base_url}{path}: {answer.status_code} {answer.text[:500]}")
 
 
 def _json(answer: httpx.Response) -> Any:
