@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from gateway.runtime.admin_api import api_time, bad_request, decode_id, encode_id
-from gateway.serverconf.model import Subject
-from gateway.xroad.identifiers import ClientId, GlobalGroupId, LocalGroupId, SecurityServerId, ServiceId, client_of
+from gateway.runtime.admin_api import api_time, decode_id, encode_id
+from gateway.xroad.identifiers import ClientId, SecurityServerId, ServiceId, client_of
 
 # A service code may itself hold dots, so the version is what stands after the last one: see `parse_service`.
 _SEPARATOR = "."
+_ROW_ID_DIGITS = 9  # what every database can compare with its key
 
 
 def client_id(text: str) -> ClientId:
@@ -48,20 +48,9 @@ def parse_service(text: str, known: frozenset[ServiceId]) -> ServiceId:
     return ServiceId(provider, code, version or None)
 
 
-def subject(kind: str, text: str) -> Subject:
-    """Read a service client: a subsystem or member id, a global group id, or a local group's code."""
-    if kind == "GLOBALGROUP":
-        return GlobalGroupId(*decode_id(text, 2))
-    if kind == "LOCALGROUP":
-        return LocalGroupId(*decode_id(text, 1))
-    if kind in ("SUBSYSTEM", "MEMBER"):
-        return client_id(text)
-    raise bad_request("invalid_service_client_type", kind)
-
-
-def show_subject(value: Subject) -> str:
-    """Write a service client's id."""
-    return encode_id(value.parts)
+def row_id(text: str) -> int | None:
+    """Read the number of a database row; None for anything that no database would give out."""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) <= _ROW_ID_DIGITS else None
 
 
 def show_ms(at_ms: int) -> str:

@@ -29,10 +29,10 @@ EXIT_USAGE: Final = 2
 NETWORK_TRIES: Final = 50
 
 
-def default_state() -> Path:
-    """Return where the demo keeps its state unless told otherwise."""
+def default_state(network: str | None = None) -> Path:
+    """Return where the demo keeps its state unless told otherwise; addresses are part of it."""
     base = os.environ.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
-    return Path(base) / "surma" / "demo"
+    return Path(base) / "surma" / ("demo" if network is None else f"demo-{network}")
 
 
 async def run(file: Path | None, state: Path | None, network: str | None) -> int:
@@ -44,7 +44,7 @@ async def run(file: Path | None, state: Path | None, network: str | None) -> int
         console.print(f"[red]{error}[/red]")
         return EXIT_USAGE
     stopping = _stop_event()
-    federation = Federation(landscape, state or default_state(), _reporter(console))
+    federation = Federation(landscape, state or default_state(network), _reporter(console))
     started = time.monotonic()
     try:
         starting = asyncio.create_task(federation.start())

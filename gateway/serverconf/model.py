@@ -110,6 +110,18 @@ class AccessRight:
 
 
 @dataclass(frozen=True, slots=True)
+class LocalGroup:
+    """A group that a client keeps for its own services; members with row id and the time they were added."""
+
+    id: int
+    client: ClientId
+    code: str
+    description: str
+    updated_at_ms: int
+    members: tuple[tuple[int, ClientId, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class TimestampingService:
     """A time-stamping authority this server chose among the approved ones."""
 

@@ -22,6 +22,7 @@ from gateway.serverconf.model import (
     ConnectionType,
     Endpoint,
     LocalClient,
+    LocalGroup,
     ServerConf,
     ServiceDescription,
     ServiceKind,
@@ -271,6 +272,32 @@ def put_endpoint(
     return int(connection.execute(row.returning(t.endpoint.c.id)).scalar_one())
 
 
+def rename_service(connection: Connection, description_id: int, service: ServiceId, code: str) -> None:
+    """Give a service another code; its endpoints and their rights go with it."""
+    _touch(connection)
+    connection.execute(
+        update(t.service)
+        .where(t.service.c.description_id == description_id, t.service.c.code == service.service_code)
+        .values(code=code)
+    )
+    key = _client_key(connection, service.provider)
+    connection.execute(
+        update(t.endpoint)
+        .where(t.endpoint.c.client_id == key, t.endpoint.c.service_code == service.service_code)
+        .values(service_code=code)
+    )
+
+
+def drop_generated_endpoints(
+    connection: Connection, client: ClientId, service_code: str, kept: Iterable[tuple[str, str]]
+) -> None:
+    """Take out the endpoints that a description no longer names, with their rights; the base endpoint stays."""
+    names = {*kept, (BASE_METHOD, BASE_PATH)}
+    for endpoint in list_endpoints(connection, client, service_code):
+        if endpoint.generated and (endpoint.method, endpoint.path) not in names:
+            delete_endpoint(connection, endpoint.id)
+
+
 def find_endpoint(connection: Connection, endpoint_id: int) -> tuple[ClientId, str, Endpoint] | None:
     """Return whose endpoint it is, the service code and the endpoint itself."""
     row = connection.execute(
@@ -416,7 +443,7 @@ def list_clients(connection: Connection) -> tuple[LocalClient, ...]:
 
 
 def put_local_group(connection: Connection, client: ClientId, code: str, description: str, at_ms: int) -> int:
-    """Add a local group and return its row id."""
+    """Add a local group and return its row id; an existing one raises the database's integrity error."""
     _touch(connection)
     row = insert(t.local_group).values(
         client_id=_client_key(connection, client), code=code, description=description, updated_at_ms=at_ms
@@ -424,18 +451,74 @@ def put_local_group(connection: Connection, client: ClientId, code: str, descrip
     return int(connection.execute(row.returning(t.local_group.c.id)).scalar_one())
 
 
-def add_to_local_group(connection: Connection, group_id: int, members: Iterable[SubsystemId], at_ms: int) -> None:
-    """Put subsystems into a local group; those already in stay."""
-    _touch(connection)
-    there = set(
-        connection.execute(select(t.local_group_member.c.member).where(t.local_group_member.c.group_id == group_id))
-        .scalars()
-        .all()
+def list_local_groups(connection: Connection, client: ClientId | None = None) -> tuple[LocalGroup, ...]:
+    """Return the local groups of one client or of all, each with its members."""
+    members: dict[int, list[tuple[int, ClientId, int]]] = defaultdict(list)
+    for row in connection.execute(select(t.local_group_member).order_by(t.local_group_member.c.id)):
+        members[row.group_id].append((row.id, client_of(json.loads(row.member)), row.added_at_ms))
+    query = (
+        select(t.local_group, t.client.c.xroad_instance, t.client.c.member_class, t.client.c.member_code,
+               t.client.c.subsystem_code)
+        .join(t.client, t.client.c.id == t.local_group.c.client_id)
+        .order_by(t.local_group.c.id)
+    )  # fmt: skip
+    if client is not None:
+        query = query.where(t.local_group.c.client_id == _client_key(connection, client))
+    return tuple(
+        LocalGroup(row.id, _client_id(row), row.code, row.description, row.updated_at_ms, tuple(members[row.id]))
+        for row in connection.execute(query)
     )
+
+
+def find_local_group(connection: Connection, group_id: int) -> LocalGroup | None:
+    """Return one local group with its members."""
+    return next((group for group in list_local_groups(connection) if group.id == group_id), None)
+
+
+def set_local_group(connection: Connection, group_id: int, description: str, at_ms: int) -> None:
+    """Describe a local group anew."""
+    _touch(connection)
+    connection.execute(
+        update(t.local_group).where(t.local_group.c.id == group_id).values(description=description, updated_at_ms=at_ms)
+    )
+
+
+def delete_local_group(connection: Connection, group: LocalGroup) -> None:
+    """Take a local group out with its members and with the rights that it had."""
+    _touch(connection)
+    endpoints = select(t.endpoint.c.id).where(t.endpoint.c.client_id == _client_key(connection, group.client))
+    columns = _subject_columns(LocalGroupId(group.code))
+    where = [t.access_right.c.endpoint_id.in_(endpoints), *(t.access_right.c[k] == v for k, v in columns.items())]
+    connection.execute(delete(t.access_right).where(*where))
+    connection.execute(delete(t.local_group).where(t.local_group.c.id == group.id))
+
+
+def add_to_local_group(connection: Connection, group_id: int, members: Iterable[ClientId], at_ms: int) -> bool:
+    """Put clients into a local group; False when one of them was in already, and nothing may be committed then."""
     for member in members:
         text = json.dumps(member.parts, ensure_ascii=False)
-        if text not in there:
-            connection.execute(insert(t.local_group_member).values(group_id=group_id, member=text, added_at_ms=at_ms))
+        where = t.local_group_member.c.group_id == group_id, t.local_group_member.c.member == text
+        if connection.execute(select(t.local_group_member.c.id).where(*where)).scalar() is not None:
+            return False
+        connection.execute(insert(t.local_group_member).values(group_id=group_id, member=text, added_at_ms=at_ms))
+    _local_group_changed(connection, group_id, at_ms)
+    return True
+
+
+def take_from_local_group(connection: Connection, group_id: int, members: Iterable[ClientId], at_ms: int) -> bool:
+    """Take clients out of a local group; False when one of them was not in, and nothing may be committed then."""
+    for member in members:
+        text = json.dumps(member.parts, ensure_ascii=False)
+        where = t.local_group_member.c.group_id == group_id, t.local_group_member.c.member == text
+        if connection.execute(delete(t.local_group_member).where(*where)).rowcount == 0:
+            return False
+    _local_group_changed(connection, group_id, at_ms)
+    return True
+
+
+def _local_group_changed(connection: Connection, group_id: int, at_ms: int) -> None:
+    _touch(connection)
+    connection.execute(update(t.local_group).where(t.local_group.c.id == group_id).values(updated_at_ms=at_ms))
 
 
 def read_snapshot(connection: Connection) -> ServerConf:

@@ -11,11 +11,12 @@ from sqlalchemy import Connection
 
 from gateway.admin import roles
 from gateway.admin.deps import AdminDeps
-from gateway.admin.ids import full_code, parse_service, show_ms, show_service_id, show_subject, subject
+from gateway.admin.ids import full_code, parse_service, row_id, show_service_id
+from gateway.admin.subjects import Subjects
 from gateway.runtime.admin_api import bad_request, conflict, not_found
 from gateway.serverconf import store
-from gateway.serverconf.model import BASE_METHOD, BASE_PATH, Endpoint, ServiceRecord, Subject
-from gateway.xroad.identifiers import ClientId, GlobalGroupId, LocalGroupId
+from gateway.serverconf.model import Endpoint, ServiceKind, ServiceRecord
+from gateway.xroad.identifiers import ClientId
 
 MAX_TIMEOUT_S = 1000
 
@@ -36,7 +37,7 @@ class ServiceClient(BaseModel):
     """A subject of a right."""
 
     id: str
-    service_client_type: str
+    service_client_type: str | None = None
     local_group_code: str | None = None
 
 
@@ -83,19 +84,6 @@ def show_endpoint(endpoint: Endpoint, service_code: str) -> dict[str, Any]:
     }
 
 
-def show_client_of_service(value: Subject, given_at_ms: int, name: str | None) -> dict[str, Any]:
-    """Return a subject with its right as the API shows it."""
-    shown = {
-        "id": show_subject(value),
-        "name": name or "",
-        "service_client_type": value.object_type,
-        "rights_given_at": show_ms(given_at_ms),
-    }
-    if isinstance(value, LocalGroupId):
-        shown["local_group_code"] = value.group_code
-    return shown
-
-
 def check_url(url: str) -> str:
     """Return the address of a description or service, which must be http or https."""
     try:
@@ -120,8 +108,9 @@ def services_router(deps: AdminDeps) -> APIRouter:
         return found
 
     def existing_endpoint(text: str) -> tuple[ClientId, str, Endpoint]:
+        number = row_id(text)
         with deps.database.reading() as tx:
-            found = store.find_endpoint(tx, int(text)) if text.isdecimal() else None
+            found = store.find_endpoint(tx, number) if number is not None else None
         if found is None:
             raise not_found("endpoint_not_found", text)
         return found
@@ -130,45 +119,32 @@ def services_router(deps: AdminDeps) -> APIRouter:
         with deps.database.reading() as tx:
             return show_service(tx, record)
 
-    def subjects_of(endpoint_id: int) -> list[dict[str, Any]]:
-        globalconf = deps.find_globalconf()
-
-        def name(value: Subject) -> str | None:
-            if globalconf is None or isinstance(value, GlobalGroupId | LocalGroupId):
-                return None
-            return globalconf.member_name(value)
-
+    def subjects_of(provider: ClientId, endpoint_id: int) -> list[dict[str, Any]]:
         with deps.database.reading() as tx:
-            rights = store.list_rights(tx, [endpoint_id])
-        return [show_client_of_service(value, at, name(value)) for _, value, at in rights]
+            subjects = Subjects(deps, tx, provider)
+            return [subjects.show(value, at) for _, value, at in store.list_rights(tx, [endpoint_id])]
 
     def base_endpoint(record: ServiceRecord) -> int:
-        with deps.database.transaction() as tx:
-            provider, code = record.id.provider, record.id.service_code
-            return store.put_endpoint(tx, provider, code, BASE_METHOD, BASE_PATH, generated=True)
+        with deps.database.reading() as tx:
+            endpoints = store.list_endpoints(tx, record.id.provider, record.id.service_code)
+        return next(endpoint.id for endpoint in endpoints if endpoint.is_base)
 
-    def read_subjects(body: ServiceClients) -> list[Subject]:
-        return [
-            subject(item.service_client_type, item.local_group_code or item.id)
-            if item.service_client_type == "LOCALGROUP"
-            else subject(item.service_client_type, item.id)
-            for item in body.items
-        ]
-
-    async def grant(endpoint_id: int, body: ServiceClients) -> list[dict[str, Any]]:
-        subjects = read_subjects(body)
+    async def grant(provider: ClientId, endpoint_id: int, body: ServiceClients) -> list[dict[str, Any]]:
         with deps.database.transaction() as tx:
-            given = [store.grant(tx, endpoint_id, value, deps.now_ms()) for value in subjects]
-            if subjects and not all(given):
-                raise conflict("service_client_already_has_access", show_subject(subjects[given.index(False)]))
+            subjects = Subjects(deps, tx, provider)
+            for item in body.items:
+                subject = subjects.require(subjects.read(item.id, item.service_client_type))
+                if not store.grant(tx, endpoint_id, subject, deps.now_ms()):
+                    raise conflict("duplicate_accessright", item.id)
         await deps.after_change()
-        return subjects_of(endpoint_id)
+        return subjects_of(provider, endpoint_id)
 
-    async def revoke(endpoint_id: int, body: ServiceClients) -> None:
+    async def revoke(provider: ClientId, endpoint_id: int, body: ServiceClients) -> None:
         with deps.database.transaction() as tx:
-            for value in read_subjects(body):
-                if not store.revoke(tx, endpoint_id, value):
-                    raise bad_request("access_right_not_found", show_subject(value))
+            subjects = Subjects(deps, tx, provider)
+            for item in body.items:
+                if not store.revoke(tx, endpoint_id, subjects.read(item.id, item.service_client_type)):
+                    raise not_found("accessright_not_found", item.id)
         await deps.after_change()
 
     @router.get("/services/{id}", dependencies=roles.VIEW)
@@ -182,6 +158,8 @@ def services_router(deps: AdminDeps) -> APIRouter:
         with deps.database.transaction() as tx:
             description = store.find_description(tx, record.description_id)
             assert description is not None
+            if record.kind is ServiceKind.REST:  # its description is its address
+                store.set_description(tx, description.id, url=url)
             for other in description.services:
                 mine = other.id == record.id
                 changed = ServiceRecord(
@@ -200,19 +178,24 @@ def services_router(deps: AdminDeps) -> APIRouter:
 
     @router.get("/services/{id}/service-clients", dependencies=roles.VIEW)
     async def service_clients(id: str) -> list[dict[str, Any]]:
-        return subjects_of(base_endpoint(existing(id)))
+        record = existing(id)
+        return subjects_of(record.id.provider, base_endpoint(record))
 
     @router.post("/services/{id}/service-clients", status_code=201, dependencies=roles.KEEP_SERVICES)
     async def grant_service(id: str, body: ServiceClients) -> list[dict[str, Any]]:
-        return await grant(base_endpoint(existing(id)), body)
+        record = existing(id)
+        return await grant(record.id.provider, base_endpoint(record), body)
 
     @router.post("/services/{id}/service-clients/delete", status_code=204, dependencies=roles.KEEP_SERVICES)
     async def revoke_service(id: str, body: ServiceClients) -> None:
-        await revoke(base_endpoint(existing(id)), body)
+        record = existing(id)
+        await revoke(record.id.provider, base_endpoint(record), body)
 
     @router.post("/services/{id}/endpoints", status_code=201, dependencies=roles.KEEP_SERVICES)
     async def add_endpoint(id: str, body: EndpointBody) -> dict[str, Any]:
         record = existing(id)
+        if record.kind is ServiceKind.WSDL:
+            raise bad_request("wrong_servicedescription_type", record.kind.value)
         provider, code = record.id.provider, record.id.service_code
         with deps.database.transaction() as tx:
             if any((e.method, e.path) == (body.method, body.path) for e in store.list_endpoints(tx, provider, code)):
@@ -228,10 +211,13 @@ def services_router(deps: AdminDeps) -> APIRouter:
 
     @router.patch("/endpoints/{id}", dependencies=roles.KEEP_SERVICES)
     async def change_endpoint(id: str, body: EndpointBody) -> dict[str, Any]:
-        _, code, endpoint = existing_endpoint(id)
+        provider, code, endpoint = existing_endpoint(id)
         if endpoint.generated:
-            raise bad_request("action_not_possible", "generated")
+            raise bad_request("illegal_generated_endpoint_update", endpoint.path)
         with deps.database.transaction() as tx:
+            for other in store.list_endpoints(tx, provider, code):
+                if (other.method, other.path) == (body.method, body.path) and other.id != endpoint.id:
+                    raise conflict("endpoint_already_exists", body.method, body.path)
             store.set_endpoint(tx, endpoint.id, body.method, body.path)
         await deps.after_change()
         return show_endpoint(Endpoint(endpoint.id, body.method, body.path), code)
@@ -240,21 +226,24 @@ def services_router(deps: AdminDeps) -> APIRouter:
     async def delete_endpoint(id: str) -> None:
         _, _, endpoint = existing_endpoint(id)
         if endpoint.generated:
-            raise bad_request("action_not_possible", "generated")
+            raise bad_request("illegal_generated_endpoint_remove", endpoint.path)
         with deps.database.transaction() as tx:
             store.delete_endpoint(tx, endpoint.id)
         await deps.after_change()
 
     @router.get("/endpoints/{id}/service-clients", dependencies=roles.VIEW)
     async def endpoint_clients(id: str) -> list[dict[str, Any]]:
-        return subjects_of(existing_endpoint(id)[2].id)
+        provider, _, endpoint = existing_endpoint(id)
+        return subjects_of(provider, endpoint.id)
 
     @router.post("/endpoints/{id}/service-clients", status_code=201, dependencies=roles.KEEP_SERVICES)
     async def grant_endpoint(id: str, body: ServiceClients) -> list[dict[str, Any]]:
-        return await grant(existing_endpoint(id)[2].id, body)
+        provider, _, endpoint = existing_endpoint(id)
+        return await grant(provider, endpoint.id, body)
 
     @router.post("/endpoints/{id}/service-clients/delete", status_code=204, dependencies=roles.KEEP_SERVICES)
     async def revoke_endpoint(id: str, body: ServiceClients) -> None:
-        await revoke(existing_endpoint(id)[2].id, body)
+        provider, _, endpoint = existing_endpoint(id)
+        await revoke(provider, endpoint.id, body)
 
     return router
