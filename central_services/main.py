@@ -19,7 +19,7 @@ from central_services.configuration_source.app import create_app as create_sourc
 from central_services.configuration_source.publisher import Publisher, PublishingImpossible
 from central_services.configuration_source.software_token import SoftwareToken, TokenError
 from central_services.settings import CentralSettings
-from central_services.state import StateDirectory, initialise, open_migrated
+from central_services.state import StateDirectory, open_state
 from gateway.runtime import texts
 from gateway.runtime.accounts.api_keys import read_secret
 from gateway.runtime.clock import Clock, SystemClock
@@ -53,11 +53,10 @@ class CentralServices:
         environ: Mapping[str, str] | None = None,
     ) -> None:
         self._clock = clock or SystemClock()
-        initialise(state, settings, self._clock.now)
         self.settings = settings
         self.state = state
         self._pin_file = pin_file_of(settings, environ or {})
-        self._database = open_migrated(state, settings)
+        self._database, _ = open_state(state, settings, self._clock.now)
         self.token = SoftwareToken(state.token)
         self._source: ControlServer | None = None
         management = state.tls / "management-service.crt"

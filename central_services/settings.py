@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from gateway.runtime.admin_api import AdminApiSettings
+from gateway.runtime.admin_api_settings import AdminApiSettings
 
 
 @dataclass(frozen=True, slots=True)

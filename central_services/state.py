@@ -1,7 +1,7 @@
 """The state directory: where everything lies, and making a new one.
 
-`init` makes the database, the TLS keys of the ports and the first API key, whose secret is written
-once to a file that only its owner can read. Doing it again changes nothing.
+Opening makes what is missing: the tables, the TLS keys of the ports and the first API key, whose
+secret is written once to a file that only its owner can read. Doing it again changes nothing.
 """
 
 from __future__ import annotations
@@ -53,28 +53,27 @@ class StateDirectory:
         return settings.database_url or f"sqlite:///{self.root.absolute() / 'central.db'}"
 
 
-def open_migrated(state: StateDirectory, settings: CentralSettings) -> Database:
-    """Open the database with every table up to date."""
-    database = open_database(state.database_url(settings))
-    for store in _STORES:
-        migrate(database, f"central_services.migrations.{store}")
-    accounts.migrate_accounts(database)
-    return database
-
-
-def initialise(state: StateDirectory, settings: CentralSettings, now: Callable[[], datetime]) -> bool:
-    """Make what is missing; return whether there was no API key before."""
+def open_state(state: StateDirectory, settings: CentralSettings, now: Callable[[], datetime]) -> tuple[Database, bool]:
+    """Open the database with everything in place; also whether the first API key was made now."""
     state.root.mkdir(parents=True, exist_ok=True, mode=0o700)
     ensure_tls_files(state.tls, "admin", now(), names=settings.admin.names)
     ensure_tls_files(state.tls, "management-service", now(), names=settings.admin.names)
-    database = open_migrated(state, settings)
+    database = open_database(state.database_url(settings))
     try:
-        with database.transaction() as tx:
-            if accounts.api_keys(tx):
-                return False
-            state.api_key_file.unlink(missing_ok=True)  # left by an attempt that was not committed
-            _, secret = api_keys.create(tx, roles.ALL, now())
-            api_keys.write_secret(state.api_key_file, secret)
-            return True
-    finally:
+        for store in _STORES:
+            migrate(database, f"central_services.migrations.{store}")
+        accounts.migrate_accounts(database)
+        return database, _ensure_api_key(database, state, now())
+    except BaseException:
         database.close()
+        raise
+
+
+def _ensure_api_key(database: Database, state: StateDirectory, at: datetime) -> bool:
+    with database.transaction() as tx:
+        if accounts.api_keys(tx):
+            return False
+        state.api_key_file.unlink(missing_ok=True)  # left by an attempt that was not committed
+        _, secret = api_keys.create(tx, roles.ALL, at)
+        api_keys.write_secret(state.api_key_file, secret)
+        return True

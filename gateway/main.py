@@ -229,6 +229,7 @@ class Gateway:
             after_change=self.follow,
             refresh_status=self._refresh_status_now,
             stamp_soon=self.timestamper.trigger,
+            enforce_pin_policy=self.settings.signer.enforce_pin_policy,
         )
         self._follow_globalconf = partial(follow_globalconf, deps)
         context = server_context(self.paths.tls / "admin.crt", self.paths.tls / "admin.key")

@@ -7,6 +7,7 @@ from typing import Final
 import yaml
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
+from sqlalchemy.exc import IntegrityError
 from starlette.types import ASGIApp
 
 from central_services.admin import roles
@@ -50,6 +51,7 @@ def create_app(central: Central) -> ASGIApp:
     install_error_handlers(app)
     app.add_exception_handler(RegistryError, _on_registry_error)
     app.add_exception_handler(TokenError, _on_token_error)
+    app.add_exception_handler(IntegrityError, _on_integrity_error)
     for router in _ROUTERS:
         app.include_router(router(central), prefix=API_PREFIX)
     accounts = accounts_router(central.database, central.clock, roles=roles.ALL, managed_by=roles.SYSTEM_ADMINISTRATOR)
@@ -75,3 +77,8 @@ async def _on_registry_error(_request: Request, error: Exception) -> JSONRespons
 async def _on_token_error(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, TokenError)
     return error_response(tokens.token_refusal(error))
+
+
+async def _on_integrity_error(_request: Request, _error: Exception) -> JSONResponse:
+    """Two requests raced for one name: the database let only one of them have it."""
+    return error_response(ApiError(409, "duplicate_entry"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 
 from sqlalchemy import Connection, Row, delete, insert, select, update
 
@@ -14,7 +15,7 @@ def _utc(value: datetime) -> datetime:
     return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
-def _key_of_row(row: Row) -> SigningKey:
+def _key_of_row(row: Row[*tuple[Any, ...]]) -> SigningKey:
     return SigningKey(
         row.id,
         SourceType(row.source_type),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 
 from sqlalchemy import Connection, Row, Select, insert, select, update
 
@@ -15,7 +16,7 @@ def _utc(value: datetime) -> datetime:
     return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
-def _query() -> Select:
+def _query() -> Select[*tuple[Any, ...]]:
     return (
         select(t.management_requests, t.request_processings.c.status)
         .outerjoin(t.request_processings, t.management_requests.c.processing_id == t.request_processings.c.id)
@@ -23,14 +24,14 @@ def _query() -> Select:
     )
 
 
-def _client_of_row(row: Row) -> ClientId | None:
+def _client_of_row(row: Row[*tuple[Any, ...]]) -> ClientId | None:
     if row.client_member is None:
         return None
     member = MemberId(row.client_instance, row.client_class, row.client_member)
     return SubsystemId(member, row.client_subsystem) if row.client_subsystem else member
 
 
-def _of_row(row: Row) -> ManagementRequest:
+def _of_row(row: Row[*tuple[Any, ...]]) -> ManagementRequest:
     owner = MemberId(row.server_instance, row.server_class, row.server_member)
     return ManagementRequest(
         id=row.id,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import Connection, Row, delete, insert, select, update
 
@@ -105,7 +105,7 @@ def delete_member_class(tx: Connection, code: str) -> None:
     tx.execute(delete(t.member_classes).where(t.member_classes.c.code == code))
 
 
-def member_of_row(row: Row) -> MemberId:
+def member_of_row(row: Row[*tuple[Any, ...]]) -> MemberId:
     """Return the identifier that the columns of `members` in `row` hold."""
     return MemberId(row.xroad_instance, row.member_class, row.member_code)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from typing import Any
 
 from sqlalchemy import Connection, Row, delete, insert, select, update
 
@@ -30,7 +31,7 @@ def _settings_values(settings: CaSettings) -> dict[str, object]:
     }
 
 
-def _settings_of_row(row: Row) -> CaSettings:
+def _settings_of_row(row: Row[*tuple[Any, ...]]) -> CaSettings:
     return CaSettings(
         profile=row.profile,
         authentication_only=row.authentication_only,
@@ -42,7 +43,7 @@ def _settings_of_row(row: Row) -> CaSettings:
     )
 
 
-def _responder_of_row(row: Row) -> OcspResponder:
+def _responder_of_row(row: Row[*tuple[Any, ...]]) -> OcspResponder:
     return OcspResponder(row.id, row.url, row.certificate_der, CostType(row.cost_type))
 
 

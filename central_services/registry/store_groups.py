@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Connection, Row, and_, delete, func, insert, select, update
 
@@ -12,7 +13,7 @@ from central_services.registry.store import utc
 from gateway.xroad.identifiers import ClientId, MemberId, SubsystemId
 
 
-def _group_of_row(row: Row) -> GlobalGroup:
+def _group_of_row(row: Row[*tuple[Any, ...]]) -> GlobalGroup:
     return GlobalGroup(row.group_code, row.description, row.member_count, utc(row.created_at), utc(row.updated_at))
 
 
@@ -51,7 +52,7 @@ def delete_group(tx: Connection, code: str) -> None:
     tx.execute(delete(t.global_groups).where(t.global_groups.c.group_code == code))
 
 
-def _client_of_row(row: Row) -> ClientId:
+def _client_of_row(row: Row[*tuple[Any, ...]]) -> ClientId:
     member = MemberId(row.xroad_instance, row.member_class, row.member_code)
     return SubsystemId(member, row.subsystem_code) if row.subsystem_code else member
 

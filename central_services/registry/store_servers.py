@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Connection, Row, Select, and_, delete, insert, or_, select, update
 
@@ -21,7 +22,7 @@ def server_row_id(tx: Connection, server: SecurityServerId) -> int | None:
     )
 
 
-def _servers() -> Select:
+def _servers() -> Select[*tuple[Any, ...]]:
     return (
         select(
             t.security_servers,
@@ -35,7 +36,7 @@ def _servers() -> Select:
     )
 
 
-def _server_of_row(row: Row) -> SecurityServer:
+def _server_of_row(row: Row[*tuple[Any, ...]]) -> SecurityServer:
     return SecurityServer(
         id=SecurityServerId(member_of_row(row), row.server_code),
         address=row.address,
@@ -112,7 +113,7 @@ def delete_server(tx: Connection, server: SecurityServerId) -> None:
     tx.execute(delete(t.security_servers).where(t.security_servers.c.id == server_row_id(tx, server)))
 
 
-def _registrations() -> Select:
+def _registrations() -> Select[*tuple[Any, ...]]:
     owner, member = t.members.alias("owner"), t.members.alias("member")
     return (
         select(
@@ -141,7 +142,7 @@ def _registrations() -> Select:
     )
 
 
-def _registration_of_row(row: Row) -> Registration:
+def _registration_of_row(row: Row[*tuple[Any, ...]]) -> Registration:
     member = member_of_row(row)
     client = SubsystemId(member, row.subsystem_code) if row.subsystem_code else member
     owner = MemberId(row.owner_instance, row.owner_class, row.owner_code)
@@ -207,7 +208,7 @@ def delete_registration(tx: Connection, server: SecurityServerId, client: Client
     tx.execute(delete(t.server_clients).where(_one_registration(tx, server, client)))  # type: ignore[arg-type]
 
 
-def _certificates() -> Select:
+def _certificates() -> Select[*tuple[Any, ...]]:
     return (
         select(
             t.auth_certificates,
@@ -222,7 +223,7 @@ def _certificates() -> Select:
     )
 
 
-def _certificate_of_row(row: Row) -> AuthCertificate:
+def _certificate_of_row(row: Row[*tuple[Any, ...]]) -> AuthCertificate:
     return AuthCertificate(row.id, SecurityServerId(member_of_row(row), row.server_code), row.certificate_der)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 from sqlalchemy import Connection, Row, insert, select, update
 
@@ -25,7 +26,7 @@ def _utc(value: datetime) -> datetime:
     return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
-def _of_row(row: Row) -> IssuedCertificate:
+def _of_row(row: Row[*tuple[Any, ...]]) -> IssuedCertificate:
     revoked = None if row.revoked_at is None else _utc(row.revoked_at)
     return IssuedCertificate(int(row.serial, 16), row.usage, row.certificate_der, _utc(row.issued_at), revoked)
 

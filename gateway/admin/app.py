@@ -8,11 +8,15 @@ from fastapi import APIRouter, FastAPI
 from fastapi.responses import PlainTextResponse
 
 from gateway.admin import roles
+from gateway.admin.api.certificates import certificates_router
 from gateway.admin.api.clients import clients_router
+from gateway.admin.api.local_groups import local_groups_router
+from gateway.admin.api.members import members_router
+from gateway.admin.api.service_clients import service_clients_router
 from gateway.admin.api.service_descriptions import service_descriptions_router
 from gateway.admin.api.services import services_router
 from gateway.admin.api.system import anchor_router, initialization_router, system_router, timestamping_router
-from gateway.admin.api.tokens import certificates_router, keys_router, tokens_router
+from gateway.admin.api.tokens import keys_router, tokens_router
 from gateway.admin.deps import AdminDeps
 from gateway.runtime.accounts.routes import accounts_router, authenticator
 from gateway.runtime.admin_api import API_PREFIX, AdminApiSettings, install_error_handlers, protect
@@ -34,6 +38,9 @@ def admin_app(deps: AdminDeps, settings: AdminApiSettings) -> Any:
         clients_router,
         service_descriptions_router,
         services_router,
+        service_clients_router,
+        local_groups_router,
+        members_router,
     ):
         router.include_router(part(deps))
     router.include_router(

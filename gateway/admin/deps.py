@@ -37,6 +37,7 @@ class AdminDeps:
     after_change: Callable[[], Awaitable[None]]
     refresh_status: Callable[[], Awaitable[None]]
     stamp_soon: Callable[[], None]
+    enforce_pin_policy: bool = False
 
     def now_ms(self) -> int:
         """Return the present moment in epoch milliseconds."""

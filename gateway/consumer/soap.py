@@ -50,7 +50,9 @@ async def read_request(request: InboundRequest, deps: ConsumerDeps) -> SoapMessa
     """Read what the information system sent: POST, SOAP 1.1, one part (PR-MESS 2)."""
     if request.method != "POST":
         raise MalformedMessage("invalid_http_method", "soap.must_post", method=request.method, target=request.target)
-    content_type = request.header("content-type") or ""
+    content_type = (request.header("content-type") or "").strip()
+    if not content_type:
+        raise MalformedMessage("invalid_request", "soap.content_type_missing")
     if parse_content_type(content_type).media_type != "text/xml":
         raise MalformedMessage("invalid_content_type", "soap.content_type", value=content_type[:200])
     soap_action = request.header("soapaction")

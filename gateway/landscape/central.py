@@ -101,7 +101,7 @@ async def _download(http: httpx.AsyncClient, url: str) -> bytes:
 
 async def register_server(api: AdminApi, landscape: Landscape, server_id: str, address: str, certificate: str) -> None:
     """Register a server with its authentication certificate (base64), as an approving officer does."""
-    registered = {one["server_id"]["encoded_id"] for one in (await api.get("/security-servers"))["items"]}
+    registered = {one["server_id"]["encoded_id"] for one in (await api.get("/security-servers", limit="1000"))["items"]}
     if server_id not in registered:
         await api.post(
             "/management-requests",

@@ -120,7 +120,7 @@ class ServerOnboarding:
         return record
 
     async def _add_clients(self) -> None:
-        there = {client["id"] for client in await self._api.get("/clients")}
+        there = {client["id"] for client in await self._api.get("/clients", internal_search="true")}
         for client in self._server.client:
             client_id = colons(self._landscape.instance, client.id)
             if client_id not in there:

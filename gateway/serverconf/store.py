@@ -75,7 +75,7 @@ def find_server(connection: Connection) -> SecurityServerId | None:
     return SecurityServerId(MemberId(row.owner_instance, row.owner_class, row.owner_code), row.server_code)
 
 
-def _client_id(row: Row[Any]) -> ClientId:
+def _client_id(row: Any) -> ClientId:
     member = MemberId(row.xroad_instance, row.member_class, row.member_code)
     return SubsystemId(member, row.subsystem_code) if row.subsystem_code else member
 
@@ -466,7 +466,7 @@ def list_local_groups(connection: Connection, client: ClientId | None = None) ->
         query = query.where(t.local_group.c.client_id == _client_key(connection, client))
     return tuple(
         LocalGroup(row.id, _client_id(row), row.code, row.description, row.updated_at_ms, tuple(members[row.id]))
-        for row in connection.execute(query)
+        for row in connection.execute(query).all()
     )
 
 

@@ -22,7 +22,7 @@ from central_services.settings import (
     TrustSettings,
 )
 from central_services.trust.services import TrustServices
-from gateway.runtime.admin_api import AdminApiSettings
+from gateway.runtime.admin_api_settings import AdminApiSettings
 
 FIVRK = "ee.ria.xroad.common.certificateprofile.impl.FiVRKCertificateProfileInfoProvider"
 INSTANCE = "UA-DEMO"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Any
+from typing import Any, Final
 
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel
@@ -12,13 +12,23 @@ from sqlalchemy.exc import IntegrityError
 from gateway.admin import roles
 from gateway.admin.deps import AdminDeps
 from gateway.admin.ids import client_id, show_client_id
-from gateway.runtime.admin_api import ApiWarning, bad_request, conflict, not_found, warnings_detected
+from gateway.admin.token_shapes import show_certificate
+from gateway.runtime.admin_api import (
+    ApiWarning,
+    bad_request,
+    check_identifier,
+    conflict,
+    not_found,
+    warnings_detected,
+)
 from gateway.runtime.certificate_details import certificate_details
 from gateway.serverconf import store
 from gateway.serverconf.model import ClientStatus, ConnectionType, LocalClient, ServerConf
 from gateway.xroad.faults import XRoadFault
 from gateway.xroad.identifiers import ClientId, MemberId, SubsystemId
 from gateway.xroad.pki.certificates import der_of, load_certificate, sha256_of
+
+_WITH_THE_CENTRE: Final = (ClientStatus.REGISTRATION_IN_PROGRESS, ClientStatus.REGISTERED)
 
 
 class ClientBody(BaseModel):
@@ -46,18 +56,24 @@ class ConnectionTypeWrapper(BaseModel):
 
 def show_client(client: LocalClient, conf: ServerConf, member_name: str | None) -> dict[str, Any]:
     """Return a client as the API shows it."""
-    shown = {
-        "id": show_client_id(client.id),
-        "instance_id": client.id.xroad_instance,
+    return {
+        **_show_id(client.id),
         "member_name": member_name or "",
-        "member_class": client.id.member.member_class,
-        "member_code": client.id.member.member_code,
         "owner": conf.server is not None and client.id == conf.server.owner,
         "connection_type": client.connection_type.name,
         "status": client.status.name,
     }
-    if client.id.subsystem_code is not None:
-        shown["subsystem_code"] = client.id.subsystem_code
+
+
+def _show_id(client: ClientId) -> dict[str, Any]:
+    shown: dict[str, Any] = {
+        "id": show_client_id(client),
+        "instance_id": client.xroad_instance,
+        "member_class": client.member.member_class,
+        "member_code": client.member.member_code,
+    }
+    if client.subsystem_code is not None:
+        shown["subsystem_code"] = client.subsystem_code
     return shown
 
 
@@ -86,9 +102,54 @@ def clients_router(deps: AdminDeps) -> APIRouter:
         globalconf = deps.find_globalconf()
         return show_client(local, conf, globalconf.member_name(client) if globalconf is not None else None)
 
+    def elsewhere() -> list[dict[str, Any]]:
+        """Return everybody else whom the global configuration lists."""
+        globalconf = deps.find_globalconf()
+        if globalconf is None:
+            return []
+        here = deps.registrations.current().clients
+        return [
+            {**_show_id(client), "member_name": globalconf.member_name(client) or ""}
+            for client in globalconf.clients()
+            if client not in here
+        ]
+
+    async def set_status(local: LocalClient, status: ClientStatus) -> None:
+        with deps.database.transaction() as tx:
+            store.set_client_status(tx, local.id, status)
+        await deps.after_change()
+
+    def is_owner(local: LocalClient) -> bool:
+        conf = deps.registrations.current()
+        return conf.server is not None and local.id == conf.server.owner
+
     @router.get("/clients", dependencies=roles.VIEW)
-    async def list_clients() -> list[dict[str, Any]]:
-        return [shown(client) for client in deps.registrations.current().clients]
+    async def list_clients(
+        name: str | None = None,
+        instance: str | None = None,
+        member_class: str | None = None,
+        member_code: str | None = None,
+        subsystem_code: str | None = None,
+        show_members: bool = True,
+        internal_search: bool = False,
+        exclude_local: bool = False,
+    ) -> list[dict[str, Any]]:
+        found = [] if exclude_local else [shown(client) for client in deps.registrations.current().clients]
+        if not internal_search:
+            found += elsewhere()
+        wanted = {
+            "member_name": name,
+            "instance_id": instance,
+            "member_class": member_class,
+            "member_code": member_code,
+            "subsystem_code": subsystem_code,
+        }
+        return [
+            client
+            for client in found
+            if (show_members or "subsystem_code" in client)
+            and all(part is None or part.lower() in client.get(key, "").lower() for key, part in wanted.items())
+        ]
 
     @router.post("/clients", status_code=201, dependencies=roles.REGISTER)
     async def add_client(body: ClientAdd) -> dict[str, Any]:
@@ -96,8 +157,14 @@ def clients_router(deps: AdminDeps) -> APIRouter:
         if conf.server is None:
             raise conflict("server_conf_not_initialized")
         asked = body.client
-        member = MemberId(conf.server.owner.xroad_instance, asked.member_class, asked.member_code)
-        client: ClientId = SubsystemId(member, asked.subsystem_code) if asked.subsystem_code else member
+        member = MemberId(
+            conf.server.owner.xroad_instance,
+            check_identifier("client.member_class", asked.member_class),
+            check_identifier("client.member_code", asked.member_code),
+        )
+        client: ClientId = member
+        if asked.subsystem_code:
+            client = SubsystemId(member, check_identifier("client.subsystem_code", asked.subsystem_code))
         globalconf = deps.find_globalconf()
         known = globalconf is not None and globalconf.member_name(member) is not None
         if not known and not body.ignore_warnings:
@@ -127,14 +194,43 @@ def clients_router(deps: AdminDeps) -> APIRouter:
     @router.delete("/clients/{id}", status_code=204, dependencies=roles.REGISTER)
     async def delete_client(id: str) -> None:
         local = existing(id)
-        conf = deps.registrations.current()
-        if conf.server is not None and local.id == conf.server.owner:
-            raise conflict("action_not_possible", "owner")
-        if local.status is ClientStatus.REGISTERED:
-            raise conflict("action_not_possible", "registered")
+        if is_owner(local):
+            raise conflict("cannot_delete_owner", id)
+        if local.status in _WITH_THE_CENTRE:
+            raise conflict("action_not_possible", local.status.name)
         with deps.database.transaction() as tx:
             store.delete_client(tx, local.id)
         await deps.after_change()
+
+    # The requests to the central services are made by their own API for now; these note that they are under way.
+    @router.put("/clients/{id}/register", status_code=204, dependencies=roles.REGISTER)
+    async def register(id: str) -> None:
+        local = existing(id)
+        if is_owner(local):
+            raise conflict("cannot_register_owner", id)
+        if local.status not in (ClientStatus.SAVED, ClientStatus.REGISTRATION_IN_PROGRESS):
+            raise conflict("action_not_possible", local.status.name)
+        await set_status(local, ClientStatus.REGISTRATION_IN_PROGRESS)
+
+    @router.put("/clients/{id}/unregister", status_code=204, dependencies=roles.REGISTER)
+    async def unregister(id: str) -> None:
+        local = existing(id)
+        if is_owner(local):
+            raise conflict("cannot_unregister_owner", id)
+        if local.status not in _WITH_THE_CENTRE:
+            raise conflict("action_not_possible", local.status.name)
+        await set_status(local, ClientStatus.DELETION_IN_PROGRESS)
+
+    @router.get("/clients/{id}/sign-certificates", dependencies=roles.VIEW)
+    def sign_certificates(id: str) -> list[dict[str, Any]]:
+        member = existing(id).id.member
+        return [
+            show_certificate(record, deps)
+            for token in deps.keyring.tokens()
+            for key in token.keys
+            for record in key.certificates
+            if record.member == member
+        ]
 
     @router.get("/clients/{id}/tls-certificates", dependencies=roles.VIEW)
     async def list_certificates(id: str) -> list[dict[str, Any]]:

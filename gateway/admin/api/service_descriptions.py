@@ -12,8 +12,15 @@ from sqlalchemy import Connection
 from gateway.admin import roles
 from gateway.admin.api.services import check_url, show_service
 from gateway.admin.deps import AdminDeps
-from gateway.admin.ids import client_id, full_code, show_client_id, show_ms
-from gateway.runtime.admin_api import bad_request, check_identifier, conflict, not_found
+from gateway.admin.ids import client_id, full_code, row_id, show_client_id, show_ms
+from gateway.runtime.admin_api import (
+    ApiWarning,
+    bad_request,
+    check_identifier,
+    conflict,
+    not_found,
+    warnings_detected,
+)
 from gateway.runtime.fetch import FetchError, expect_ok
 from gateway.serverconf import store
 from gateway.serverconf.descriptions import DescribedService, parse_openapi, parse_wsdl
@@ -129,69 +136,105 @@ def store_description(tx: Connection, deps: AdminDeps, description: ServiceDescr
         store.delete_service(tx, description.id, gone)
     for service, described in wanted.items():
         before = known.get(service)
+        # The address of a REST service is that of its description.
+        keeps_url = before is not None and description.kind is not ServiceKind.REST
         store.put_service(
             tx,
             description.id,
             ServiceRecord(
                 service,
                 description.kind,
-                before.url if before is not None else described.url,
+                before.url if before is not None and keeps_url else described.url,
                 before.timeout_s if before is not None else DEFAULT_TIMEOUT_S,
                 before.verify_tls if before is not None else described.url.startswith("https"),
                 description.id,
                 described.title,
             ),
         )
+        if description.kind is ServiceKind.OPENAPI3:
+            store.drop_generated_endpoints(tx, description.client, service.service_code, read.endpoints)
         for method, path in read.endpoints:
             store.put_endpoint(tx, description.client, service.service_code, method, path, generated=True)
     store.set_description(tx, description.id, refreshed_at_ms=deps.now_ms())
 
 
-def check_free(deps: AdminDeps, client: ClientId, read: ReadDescription, except_id: int | None) -> None:
-    """Refuse service codes that another description of this client, or the gateway itself, uses."""
-    for record in deps.registrations.current().services.values():
-        if record.id.provider == client and record.description_id != except_id:
-            for described in read.services:
-                if (described.code, described.version) == (record.id.service_code, record.id.service_version):
-                    raise conflict("service_already_exists", full_code(record.id))
+def check_free(deps: AdminDeps, client: ClientId, kind: ServiceKind, read: ReadDescription, own_id: int | None) -> None:
+    """Refuse service codes that another description of this client, or the gateway itself, uses.
+
+    Rights are kept by code, so a REST service shares its code with nobody, in whatever version.
+    """
+    others = [
+        record
+        for record in deps.registrations.current().services.values()
+        if record.id.provider == client and record.description_id != own_id
+    ]
     for described in read.services:
         if described.code in RESERVED_CODES:
-            raise bad_request("service_code_already_exists", described.code)
+            raise bad_request("service_code_reserved", described.code)
+        for other in others:
+            if other.id.service_code != described.code:
+                continue
+            if kind is not ServiceKind.WSDL or other.kind is not ServiceKind.WSDL:
+                raise conflict("service_code_already_exists", full_code(other.id))
+            if other.id.service_version == described.version:
+                raise conflict("service_already_exists", full_code(other.id))
+
+
+def check_url_free(tx: Connection, client: ClientId, kind: ServiceKind, url: str, own_id: int | None) -> None:
+    """Refuse an address that another description of this client has."""
+    for other in store.list_descriptions(tx, client):
+        if other.url == url and other.id != own_id:
+            raise conflict("wsdl_exists" if kind is ServiceKind.WSDL else "url_already_exists", url)
+
+
+def warn_of_changes(description: ServiceDescription, read: ReadDescription) -> None:
+    """Say which services of a WSDL would come and which would go, with their rights."""
+    before = {full_code(record.id) for record in description.services}
+    after = {full_code(ServiceId(description.client, s.code, s.version)) for s in read.services}
+    changes = (("adding_services", after - before), ("deleting_services", before - after))
+    warnings = [ApiWarning(code, tuple(sorted(names))) for code, names in changes if names]
+    if description.kind is ServiceKind.WSDL and warnings:
+        raise warnings_detected(warnings)
 
 
 def service_descriptions_router(deps: AdminDeps) -> APIRouter:
     """Return the routes."""
     router = APIRouter()
 
+    def existing_client(text: str) -> ClientId:
+        client = client_id(text)
+        if deps.registrations.current().find_client(client) is None:
+            raise not_found("client_not_found", text)
+        return client
+
     def existing(text: str) -> ServiceDescription:
+        number = row_id(text)
         with deps.database.reading() as tx:
-            found = store.find_description(tx, int(text)) if text.isdecimal() else None
+            found = store.find_description(tx, number) if number is not None else None
         if found is None:
             raise not_found("service_description_not_found", text)
         return found
 
     @router.get("/clients/{id}/service-descriptions", dependencies=roles.VIEW)
     async def list_descriptions(id: str) -> list[dict[str, Any]]:
+        client = existing_client(id)
         with deps.database.reading() as tx:
-            found = store.list_descriptions(tx, client_id(id))
+            found = store.list_descriptions(tx, client)
         return [show_description(description, deps) for description in found]
 
     @router.post("/clients/{id}/service-descriptions", status_code=201, dependencies=roles.KEEP_SERVICES)
     async def add(id: str, body: ServiceDescriptionAdd) -> dict[str, Any]:
-        client = client_id(id)
-        if deps.registrations.current().find_client(client) is None:
-            raise not_found("client_not_found", id)
+        client = existing_client(id)
         kind = _kind(body.type)
         url = check_url(body.url)
         read = await read_description(deps, kind, url, body.rest_service_code)
-        check_free(deps, client, read, None)
+        check_free(deps, client, kind, read, None)
         with deps.database.transaction() as tx:
+            check_url_free(tx, client, kind, url, None)
             new_id = store.add_description(
                 tx, client, url=url, kind=kind, disabled_notice=FIRST_NOTICE, refreshed_at_ms=deps.now_ms()
             )
-            description = store.find_description(tx, new_id)
-            assert description is not None
-            store_description(tx, deps, description, read)
+            store_description(tx, deps, _found(tx, new_id), read)
         await deps.after_change()
         return show_description(existing(str(new_id)), deps)
 
@@ -207,13 +250,21 @@ def service_descriptions_router(deps: AdminDeps) -> APIRouter:
     @router.patch("/service-descriptions/{id}", dependencies=roles.KEEP_SERVICES)
     async def change(id: str, body: ServiceDescriptionUpdate) -> dict[str, Any]:
         description = existing(id)
+        if _kind(body.type) is not description.kind:
+            raise bad_request("wrong_servicedescription_type", description.kind.value)
         url = check_url(body.url)
         code = body.new_rest_service_code or body.rest_service_code
         read = await read_description(deps, description.kind, url, code)
-        check_free(deps, description.client, read, description.id)
+        check_free(deps, description.client, description.kind, read, description.id)
+        if not body.ignore_warnings:
+            warn_of_changes(description, read)
         with deps.database.transaction() as tx:
+            check_url_free(tx, description.client, description.kind, url, description.id)
             store.set_description(tx, description.id, url=url)
-            store_description(tx, deps, description, read)
+            if code is not None and description.kind is not ServiceKind.WSDL:
+                for record in description.services:
+                    store.rename_service(tx, description.id, record.id, code)
+            store_description(tx, deps, _found(tx, description.id), read)
         await deps.after_change()
         return show_description(existing(id), deps)
 
@@ -222,7 +273,9 @@ def service_descriptions_router(deps: AdminDeps) -> APIRouter:
         description = existing(id)
         code = description.services[0].id.service_code if description.services else None
         read = await read_description(deps, description.kind, description.url, code)
-        check_free(deps, description.client, read, description.id)
+        check_free(deps, description.client, description.kind, read, description.id)
+        if body is None or not body.ignore_warnings:
+            warn_of_changes(description, read)
         with deps.database.transaction() as tx:
             store_description(tx, deps, description, read)
         await deps.after_change()
@@ -252,6 +305,12 @@ def service_descriptions_router(deps: AdminDeps) -> APIRouter:
         await deps.after_change()
 
     return router
+
+
+def _found(tx: Connection, description_id: int) -> ServiceDescription:
+    description = store.find_description(tx, description_id)
+    assert description is not None
+    return description
 
 
 def _kind(text: str) -> ServiceKind:

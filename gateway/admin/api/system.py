@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import io
+import tarfile
 from datetime import datetime
 from importlib.metadata import version
 from typing import Any
 
+from cryptography.hazmat.primitives.serialization import Encoding
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel
 
@@ -30,6 +33,7 @@ from gateway.runtime.texts import render
 from gateway.serverconf import store
 from gateway.serverconf.model import ClientStatus, ConnectionType, TimestampingService
 from gateway.xroad.identifiers import MemberId, SecurityServerId
+from gateway.xroad.pki.certificates import load_certificate
 
 
 class InitialServerConf(BaseModel):
@@ -132,7 +136,7 @@ def initialization_router(deps: AdminDeps) -> APIRouter:
             "is_server_code_initialized": server is not None,
             "is_server_owner_initialized": server is not None,
             "software_token_init_status": "INITIALIZED" if initialised else "NOT_INITIALIZED",
-            "enforce_token_pin_policy": False,
+            "enforce_token_pin_policy": deps.enforce_pin_policy,
         }
 
     @router.post("/initialization", status_code=201, dependencies=roles.ADMINISTER)
@@ -256,6 +260,15 @@ def system_router(deps: AdminDeps) -> APIRouter:
     def internal_certificate() -> dict[str, Any]:
         return certificate_details(deps.internal_certificate)
 
+    @router.get("/system/certificate/export", dependencies=roles.VIEW)
+    def export_certificate() -> Response:
+        headers = {"Content-Disposition": 'attachment; filename="certs.tar.gz"'}
+        return Response(_certificate_archive(deps.internal_certificate), media_type="application/gzip", headers=headers)
+
+    @router.get("/system/node-type", dependencies=roles.VIEW)
+    def node_type() -> dict[str, str]:
+        return {"node_type": "STANDALONE"}
+
     @router.get("/diagnostics/globalconf", dependencies=roles.VIEW_DIAGNOSTICS)
     def globalconf_status() -> dict[str, Any]:
         status = deps.configuration.status
@@ -286,29 +299,23 @@ def system_router(deps: AdminDeps) -> APIRouter:
             by_issuer.setdefault(status.issuer, []).append(shown)
         return [{"distinguished_name": name, "ocsp_responders": found} for name, found in by_issuer.items()]
 
-    @router.get("/security-servers", dependencies=roles.VIEW)
-    def servers(current_server: bool = False) -> list[dict[str, Any]]:
-        globalconf, mine = deps.find_globalconf(), deps.registrations.current().server
-        found = [] if globalconf is None else [(server.id, server.address) for server in globalconf.servers()]
-        if current_server:
-            found = [(mine, next((a for i, a in found if i == mine), None))] if mine is not None else []
-        return [
-            {
-                "id": show_server_id(server),
-                "instance_id": server.owner.xroad_instance,
-                "member_class": server.owner.member_class,
-                "member_code": server.owner.member_code,
-                "server_code": server.server_code,
-                "server_address": address or "",
-            }
-            for server, address in found
-        ]
-
     @router.get("/system/version", dependencies=roles.VIEW)
     def show_version() -> dict[str, str]:
         return {"info": f"Surma {version('surma')}"}
 
     return router
+
+
+def _certificate_archive(certificate_der: bytes) -> bytes:
+    """Return the archive in which the reference hands out its internal certificate: PEM and DER."""
+    pem = load_certificate(certificate_der).public_bytes(Encoding.PEM)
+    written = io.BytesIO()
+    with tarfile.open(fileobj=written, mode="w:gz") as archive:
+        for name, content in (("cert.pem", pem), ("cert.cer", certificate_der)):
+            entry = tarfile.TarInfo(name)
+            entry.size = len(content)
+            archive.addfile(entry, io.BytesIO(content))
+    return written.getvalue()
 
 
 def _time(at: datetime | None) -> str:

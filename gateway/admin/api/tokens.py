@@ -1,13 +1,13 @@
-"""Tokens, keys, certificate requests and certificates (X-Road TokensApiController.java, KeysApiController.java).
+"""Tokens, keys and certificate requests (X-Road TokensApiController.java, KeysApiController.java).
 
 The software token is "0". Status codes are those the reference ships, not those of its OpenAPI file:
-`keys-with-csrs` and `csrs/{id}` answer 200, `register` 204.
+`keys-with-csrs` and `csrs/{id}` answer 200.
 """
 
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import Any, Literal
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -17,23 +17,19 @@ from pydantic import BaseModel, Field
 from gateway.admin import roles
 from gateway.admin.deps import AdminDeps
 from gateway.admin.faults import api_errors
-from gateway.admin.ids import client_id, show_client_id
+from gateway.admin.ids import client_id
+from gateway.admin.key_rules import check_officer, usable_globalconf
+from gateway.admin.token_shapes import show_key, show_token
 from gateway.runtime.admin_api import bad_request, conflict, not_found
-from gateway.runtime.certificate_details import certificate_details
 from gateway.signer.certificates import SubjectFacts
 from gateway.signer.model import (
-    SOFTWARE_TOKEN,
-    CertificateRecord,
-    CertificateRequest,
-    CertificateStatus,
     KeyAlgorithm,
-    KeyFacts,
     KeyUsage,
     TokenFacts,
 )
-from gateway.xroad.globalconf.lookup import GlobalConf
 from gateway.xroad.identifiers import MemberId
-from gateway.xroad.pki.certificates import load_certificate
+
+CsrFormat = Literal["DER", "PEM"]
 
 
 class TokenPassword(BaseModel):
@@ -67,7 +63,7 @@ class CsrGenerate(BaseModel):
 
     key_usage_type: KeyUsage
     ca_name: str
-    csr_format: str = "DER"
+    csr_format: CsrFormat = "DER"
     member_id: str | None = None
     subject_field_values: dict[str, str] = {}
 
@@ -78,76 +74,6 @@ class KeyLabelWithCsrGenerate(BaseModel):
     key_label: str = ""
     key_algorithm: KeyAlgorithm | None = None
     csr_generate_request: CsrGenerate
-
-
-class SecurityServerAddress(BaseModel):
-    """Body of PUT /token-certificates/{hash}/register."""
-
-    address: str
-
-
-def show_token(token: TokenFacts, deps: AdminDeps) -> dict[str, Any]:
-    """Return a token as the API shows it."""
-    return {
-        "id": token.id,
-        "name": token.label,
-        "type": "SOFTWARE",
-        "keys": [show_key(key, deps) for key in token.keys],
-        "status": "OK" if token.initialised else "NOT_INITIALIZED",
-        "logged_in": token.logged_in,
-        "available": True,
-        "saved_to_configuration": True,
-        "read_only": False,
-        "possible_actions": ["LOGOUT", "GENERATE_KEY"] if token.logged_in else ["LOGIN"],
-    }
-
-
-def show_key(facts: KeyFacts, deps: AdminDeps) -> dict[str, Any]:
-    """Return a key as the API shows it."""
-    shown = {
-        "id": facts.key.id,
-        "name": facts.key.label,
-        "label": facts.key.label,
-        "certificates": [show_certificate(record, deps) for record in facts.certificates],
-        "certificate_signing_requests": [show_request(request) for request in facts.requests],
-        "available": facts.available,
-        "saved_to_configuration": True,
-        "key_algorithm": facts.key.algorithm.value,
-    }
-    if facts.key.usage is not None:
-        shown["usage"] = facts.key.usage.value
-    return shown
-
-
-def show_request(request: CertificateRequest) -> dict[str, Any]:
-    """Return a certificate request as the API shows it."""
-    owner = "" if request.member is None else show_client_id(request.member)
-    return {"id": request.id, "owner_id": owner, "certificate_profile": request.profile, "possible_actions": ["DELETE"]}
-
-
-def show_certificate(record: CertificateRecord, deps: AdminDeps) -> dict[str, Any]:
-    """Return a certificate as the API shows it."""
-    return {
-        "ocsp_status": _ocsp_status(record, deps),
-        "owner_id": "" if record.member is None else show_client_id(record.member),
-        "active": record.active,
-        "saved_to_configuration": True,
-        "certificate_details": certificate_details(record.der),
-        "status": record.status.name,
-    }
-
-
-def _ocsp_status(record: CertificateRecord, deps: AdminDeps) -> str:
-    if not record.active:
-        return "DISABLED"
-    globalconf, at = deps.find_globalconf(), deps.clock.now()
-    certificate = load_certificate(record.der)
-    issuer = globalconf.issuer_of(certificate) if globalconf is not None else None
-    if certificate.not_valid_after_utc < at:
-        return "EXPIRED"
-    if globalconf is None or issuer is None or deps.ocsp.find(certificate, issuer.certificate, globalconf, at) is None:
-        return "OCSP_RESPONSE_UNKNOWN"
-    return "OCSP_RESPONSE_GOOD"
 
 
 def tokens_router(deps: AdminDeps) -> APIRouter:
@@ -204,9 +130,10 @@ def tokens_router(deps: AdminDeps) -> APIRouter:
         return find_key(deps, key.id)
 
     @router.post("/tokens/{id}/keys-with-csrs", dependencies=roles.KEEP_KEYS)
-    def add_key_with_request(id: str, body: KeyLabelWithCsrGenerate) -> dict[str, Any]:
+    def add_key_with_request(id: str, body: KeyLabelWithCsrGenerate, http: Request) -> dict[str, Any]:
         token(id)
         asked = body.csr_generate_request
+        check_officer(http, asked.key_usage_type)
         subject, member = _request_facts(deps, asked)
         with api_errors():
             key = deps.keyring.generate_key(body.key_label, algorithm=body.key_algorithm)
@@ -246,14 +173,16 @@ def keys_router(deps: AdminDeps) -> APIRouter:
         await deps.after_change()
 
     @router.post("/keys/{id}/csrs", status_code=201, dependencies=roles.KEEP_KEYS)
-    def add_request(id: str, body: CsrGenerate) -> Response:
+    def add_request(id: str, body: CsrGenerate, http: Request) -> Response:
+        find_key(deps, id)
+        check_officer(http, body.key_usage_type)
         subject, member = _request_facts(deps, body)
         with api_errors():
             request = deps.keyring.request_certificate(id, body.key_usage_type, subject, member)
         return _csr(request.der, body.csr_format)
 
     @router.get("/keys/{id}/csrs/{csr_id}", dependencies=roles.KEEP_KEYS)
-    def get_request(id: str, csr_id: str, csr_format: str = "DER") -> Response:
+    def get_request(id: str, csr_id: str, csr_format: CsrFormat = "DER") -> Response:
         with api_errors():
             request = deps.keyring.find_request(csr_id)
         if request.key != id:
@@ -270,69 +199,8 @@ def keys_router(deps: AdminDeps) -> APIRouter:
     return router
 
 
-def certificates_router(deps: AdminDeps) -> APIRouter:
-    """Return the routes of certificates."""
-    router = APIRouter()
-
-    def existing(hash: str) -> CertificateRecord:
-        with api_errors():
-            return deps.keyring.find_certificate(hash.lower())
-
-    async def changed(hash: str) -> None:
-        await deps.after_change()
-        await deps.refresh_status()
-
-    @router.post("/token-certificates", status_code=201, dependencies=roles.KEEP_KEYS)
-    async def import_certificate(request: Request) -> dict[str, Any]:
-        data, globalconf = await request.body(), _globalconf(deps)
-        with api_errors():
-            record = deps.keyring.import_certificate(data, globalconf, deps.clock.now(), activate=False)
-            if record.member is not None:
-                # The reference activates signing certificates as they are imported.
-                record = deps.keyring.set_active(record.hash, True)
-        await changed(record.hash)
-        return show_certificate(existing(record.hash), deps)
-
-    @router.get("/token-certificates/{hash}", dependencies=roles.VIEW)
-    def get_certificate(hash: str) -> dict[str, Any]:
-        return show_certificate(existing(hash), deps)
-
-    @router.put("/token-certificates/{hash}/activate", status_code=204, dependencies=roles.KEEP_KEYS)
-    async def activate(hash: str) -> None:
-        deps.keyring.set_active(existing(hash).hash, True)
-        await changed(hash)
-
-    @router.put("/token-certificates/{hash}/disable", status_code=204, dependencies=roles.KEEP_KEYS)
-    async def disable(hash: str) -> None:
-        deps.keyring.set_active(existing(hash).hash, False)
-        await changed(hash)
-
-    @router.put("/token-certificates/{hash}/register", status_code=204, dependencies=roles.SECURE)
-    async def register(hash: str, body: SecurityServerAddress) -> None:
-        # The request to the central services is made by their own API for now; this notes that it is under way.
-        record = existing(hash)
-        if not body.address.strip():
-            raise bad_request("invalid_address_char", body.address)
-        with api_errors():
-            deps.keyring.set_status(record.hash, CertificateStatus.REGISTRATION_IN_PROGRESS)
-        await changed(hash)
-
-    @router.delete("/token-certificates/{hash}", status_code=204, dependencies=roles.KEEP_KEYS)
-    async def delete(hash: str) -> None:
-        with api_errors():
-            deps.keyring.delete_certificate(existing(hash).hash)
-        await deps.after_change()
-
-    return router
-
-
-def _globalconf(deps: AdminDeps) -> GlobalConf:
-    with api_errors():
-        return deps.configuration_provider.current()
-
-
 def _request_facts(deps: AdminDeps, asked: CsrGenerate) -> tuple[SubjectFacts, MemberId | None]:
-    conf, globalconf = deps.registrations.current(), _globalconf(deps)
+    conf, globalconf = deps.registrations.current(), usable_globalconf(deps)
     if conf.server is None:
         raise conflict("server_conf_not_initialized")
     authority = next((a for a in globalconf.authorities(globalconf.instance) if a.name == asked.ca_name), None)
@@ -349,11 +217,8 @@ def _request_facts(deps: AdminDeps, asked: CsrGenerate) -> tuple[SubjectFacts, M
     return SubjectFacts(authority.profile, conf.server, organisation, host), member
 
 
-def _csr(der: bytes, csr_format: str) -> Response:
-    if csr_format.upper() == "DER":
+def _csr(der: bytes, csr_format: CsrFormat) -> Response:
+    if csr_format == "DER":
         return Response(der, media_type="application/octet-stream")
     pem = x509.load_der_x509_csr(der).public_bytes(Encoding.PEM)
     return Response(pem, media_type="application/octet-stream")
-
-
-__all__ = ["SOFTWARE_TOKEN", "certificates_router", "keys_router", "tokens_router"]

@@ -2,7 +2,8 @@
 
     problems.py     what can go wrong, one family
     model.py        limits, requests' and responses' plain facts
-    framing.py      heads and bodies from bytes; refuses what could be read two ways
+    framing.py      how bodies are framed; refuses what could be read two ways
+    heads.py        request and response heads from bytes, as strictly
     writing.py      heads and bodies to bytes
     streams.py      a body on its way in, with back-pressure
     pace.py         coarse timers over many connections

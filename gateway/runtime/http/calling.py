@@ -14,14 +14,8 @@ import select
 import ssl
 from typing import Protocol, cast
 
-from gateway.runtime.http.framing import (
-    BodyDecoder,
-    ChunkedDecoder,
-    HeadReader,
-    LengthDecoder,
-    UntilCloseDecoder,
-    read_response_head,
-)
+from gateway.runtime.http.framing import BodyDecoder, ChunkedDecoder, LengthDecoder, UntilCloseDecoder
+from gateway.runtime.http.heads import HeadReader, read_response_head
 from gateway.runtime.http.model import Address, ClientLimits, ConnectionFacts, OutgoingBody, ResponseHead
 from gateway.runtime.http.pace import Pace
 from gateway.runtime.http.problems import (

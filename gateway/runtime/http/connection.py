@@ -13,7 +13,8 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import cast
 
-from gateway.runtime.http.framing import BodyDecoder, ChunkedDecoder, HeadReader, LengthDecoder, read_request_head
+from gateway.runtime.http.framing import BodyDecoder, ChunkedDecoder, LengthDecoder
+from gateway.runtime.http.heads import HeadReader, read_request_head
 from gateway.runtime.http.model import Address, ConnectionFacts, HttpLimits, RequestHead, Response, header_of
 from gateway.runtime.http.pace import Pace, Sweeper
 from gateway.runtime.http.problems import ConnectionLost, HttpProblem, HttpTimeout, HttpTooLarge

@@ -10,7 +10,7 @@ import asyncio
 import ssl
 from collections.abc import AsyncIterable, Iterable, Sequence
 from dataclasses import dataclass, fields
-from typing import ClassVar, Self
+from typing import ClassVar, NamedTuple, Self
 
 Headers = Sequence[tuple[str, str]]
 Address = tuple[str, int]
@@ -141,8 +141,7 @@ class ConnectionFacts:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class RequestHead:
+class RequestHead(NamedTuple):
     """Request line and headers as received; how the body is framed."""
 
     method: str
@@ -155,8 +154,7 @@ class RequestHead:
     expects_continue: bool
 
 
-@dataclass(frozen=True, slots=True)
-class ResponseHead:
+class ResponseHead(NamedTuple):
     """Status line and headers as received; how the body is framed."""
 
     status: int

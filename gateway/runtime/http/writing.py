@@ -20,7 +20,12 @@ _NAME: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _FORBIDDEN: Final = re.compile("[^\t\x20-\x7e\x80-\xff]")
 _TARGET: Final = re.compile(r"[\x21-\x7e]+")
 _PHRASES: Final = {status.value: status.phrase for status in http.HTTPStatus}
-_known_names: set[str] = set()
+_NOTED: Final = frozenset({"content-length", "transfer-encoding", "connection", "date", "host"})
+_NAMES_KNOWN: Final = 1024
+_known_names: dict[str, str] = {}
+"""Header names checked before, with their lower case."""
+
+_USUALLY_BODYLESS: Final = frozenset({"GET", "HEAD", "OPTIONS", "DELETE", "TRACE"})
 
 PIECE_BYTES: Final = 64 * 1024
 """Small pieces of an iterator are put together up to here, larger bytes cut to here."""
@@ -54,38 +59,50 @@ class Sink(Protocol):
         """Wait while the peer is not reading; raises ConnectionLost when it never will."""
 
 
-def _header_lines(headers: Headers) -> Iterator[str]:
-    for name, value in headers:
-        if name not in _known_names:
-            if not _NAME.fullmatch(name):
-                raise ValueError(f"not a header name: {name!r}")
-            if len(_known_names) < 1024:
-                _known_names.add(name)
-        if _FORBIDDEN.search(value):
-            raise ValueError(f"a value of header {name} holds a character that cannot be sent")
-        yield f"{name}: {value}\r\n"
+class _Lines:
+    """Headers as lines, and what they say that concerns framing."""
 
+    __slots__ = ("has_date", "has_host", "length", "says_close", "says_connection", "text")
 
-def _stated_length(headers: Headers) -> int | None:
-    """Return the Content-Length given by the caller; refuse a Transfer-Encoding, which is ours to write."""
-    length: int | None = None
-    for name, value in headers:
-        lower = name.lower()
-        if lower == "transfer-encoding":
-            raise ValueError("Transfer-Encoding is written by the connection, not by its user")
+    def __init__(self, headers: Headers, *, without_length: bool = False) -> None:
+        self.length: int | None = None
+        self.has_date = self.has_host = self.says_connection = self.says_close = False
+        lines: list[str] = []
+        for name, value in headers:
+            lower = _known_names.get(name) or _learn(name)
+            if not (value.isascii() and value.isprintable()) and _FORBIDDEN.search(value):
+                raise ValueError(f"a value of header {name} holds a character that cannot be sent")
+            if lower in _NOTED:
+                self._note(lower, value)
+                if without_length and lower == "content-length":
+                    continue
+            lines.append(f"{name}: {value}\r\n")
+        self.text = "".join(lines)
+
+    def _note(self, lower: str, value: str) -> None:
         if lower == "content-length":
-            if length is not None or not (value.isascii() and value.isdigit()):
+            if self.length is not None or not (value.isascii() and value.isdigit()):
                 raise ValueError("Content-Length must be one number")
-            length = int(value)
-    return length
+            self.length = int(value)
+        elif lower == "connection":
+            self.says_connection = True
+            options = [option.strip() for option in value.lower().split(",")]
+            self.says_close = self.says_close or "close" in options
+        elif lower == "transfer-encoding":
+            raise ValueError("Transfer-Encoding is written by the connection, not by its user")
+        elif lower == "date":
+            self.has_date = True
+        else:
+            self.has_host = True
 
 
-def _says_close(headers: Headers) -> bool:
-    return any(
-        "close" in (option.strip() for option in value.lower().split(","))
-        for name, value in headers
-        if name.lower() == "connection"
-    )
+def _learn(name: str) -> str:
+    if not _NAME.fullmatch(name):
+        raise ValueError(f"not a header name: {name!r}")
+    lower = name.lower()
+    if len(_known_names) < _NAMES_KNOWN:
+        _known_names[name] = lower
+    return lower
 
 
 class _Date:
@@ -104,27 +121,27 @@ class _Date:
 
 def response_head(response: Response, *, method: str, version: str, keep_alive: bool) -> OutgoingHead:
     """Return a response's head; `keep_alive` is a wish that framing or the caller's headers may end."""
-    status, headers, body = response.status, response.headers, response.body
+    status, body = response.status, response.body
     if not 100 <= status <= 999:
         raise ValueError(f"not a status: {status}")
     reason = _PHRASES.get(status, "") if response.reason is None else response.reason
     if _FORBIDDEN.search(reason):
         raise ValueError("the reason phrase holds a character that cannot be sent")
-    stated = _stated_length(headers)
+    bodyless = status < 200 or status in (204, 304)
+    lines = _Lines(response.headers, without_length=bodyless)
+    length = len(body) if isinstance(body, bytes) else lines.length
+    if lines.length is not None and lines.length != length and method != "HEAD":
+        raise ValueError(f"Content-Length says {lines.length}, the body has {length} bytes")
     extra = ""
-    length = len(body) if isinstance(body, bytes) else stated
-    if stated is not None and stated != length and method != "HEAD":
-        raise ValueError(f"Content-Length says {stated}, the body has {length} bytes")
-    if status < 200 or status in (204, 304):
+    if bodyless:
         framing = Framing.NONE
-        headers = [header for header in headers if header[0].lower() != "content-length"]
     elif method == "HEAD":
         framing = Framing.NONE
-        if stated is None and length:
+        if lines.length is None and length:
             extra = f"Content-Length: {length}\r\n"
     elif length is not None:
         framing = Framing.LENGTH
-        if stated is None:
+        if lines.length is None:
             extra = f"Content-Length: {length}\r\n"
     elif version == "1.1":
         framing = Framing.CHUNKED
@@ -132,14 +149,13 @@ def response_head(response: Response, *, method: str, version: str, keep_alive: 
     else:
         framing = Framing.CLOSE
         keep_alive = False
-    lower_names = {name.lower() for name, _ in headers}
-    if "connection" in lower_names:
-        keep_alive = keep_alive and not _says_close(headers)
+    if lines.says_connection:
+        keep_alive = keep_alive and not lines.says_close
     elif not keep_alive:
         extra += "Connection: close\r\n"
-    date = "" if "date" in lower_names else f"Date: {_Date.now()}\r\n"
-    text = f"HTTP/1.1 {status} {reason}\r\n{date}{''.join(_header_lines(headers))}{extra}\r\n"
-    return OutgoingHead(text.encode("latin-1"), framing, length or 0, keep_alive)
+    date = "" if lines.has_date else f"Date: {_Date.now()}\r\n"
+    head = f"HTTP/1.1 {status} {reason}\r\n{date}{lines.text}{extra}\r\n"
+    return OutgoingHead(head.encode("latin-1"), framing, length or 0, keep_alive)
 
 
 def request_head(
@@ -151,29 +167,27 @@ def request_head(
     """
     if not _NAME.fullmatch(method) or not _TARGET.fullmatch(target):
         raise ValueError(f"not a request line: {method!r} {target!r}")
-    stated = _stated_length(headers)
-    length = len(body) if isinstance(body, bytes) else stated
-    if stated is not None and stated != length:
-        raise ValueError(f"Content-Length says {stated}, the body has {length} bytes")
-    lower_names = {name.lower() for name, _ in headers}
-    first = "" if "host" in lower_names else f"Host: {host}\r\n"
-    if _FORBIDDEN.search(host):
+    if not _TARGET.fullmatch(host):
         raise ValueError(f"not a host: {host!r}")
+    lines = _Lines(headers)
+    length = len(body) if isinstance(body, bytes) else lines.length
+    if lines.length is not None and lines.length != length:
+        raise ValueError(f"Content-Length says {lines.length}, the body has {length} bytes")
     extra = ""
     if length is None:
         framing = Framing.CHUNKED
         extra = "Transfer-Encoding: chunked\r\n"
-    elif stated is None and not length and method in ("GET", "HEAD", "OPTIONS", "DELETE", "TRACE"):
+    elif lines.length is None and not length and method in _USUALLY_BODYLESS:
         framing = Framing.NONE
     else:
         framing = Framing.LENGTH
-        if stated is None:
+        if lines.length is None:
             extra = f"Content-Length: {length}\r\n"
-    if close and "connection" not in lower_names:
+    if close and not lines.says_connection:
         extra += "Connection: close\r\n"
-    keep_alive = not close and not ("connection" in lower_names and _says_close(headers))
-    text = f"{method} {target} HTTP/1.1\r\n{first}{''.join(_header_lines(headers))}{extra}\r\n"
-    return OutgoingHead(text.encode("latin-1"), framing, length or 0, keep_alive)
+    first = "" if lines.has_host else f"Host: {host}\r\n"
+    head = f"{method} {target} HTTP/1.1\r\n{first}{lines.text}{extra}\r\n"
+    return OutgoingHead(head.encode("latin-1"), framing, length or 0, not (close or lines.says_close))
 
 
 def chunk(data: bytes) -> bytes:

@@ -43,15 +43,14 @@ def a_publisher(running: CentralServices, directory: Path, clock: FixedClock) ->
     )
 
 
-@pytest.mark.parametrize("version", [2, 3, 4, 5, 6])
-@pytest.mark.parametrize("source", SourceType)
-async def test_every_version_of_both_sources_verifies_under_its_anchor(
-    running: CentralServices, source: SourceType, version: int
-) -> None:
-    conf = await published(running, version, await anchor_of(running, source))
-    assert conf.version == version
-    assert conf.member_name(MemberId("UA-DEMO", "GOV", "10000000")) == "Administrator"
-    assert (conf.private is not None) == (source is SourceType.INTERNAL)
+async def test_every_version_of_both_sources_verifies_under_its_anchor(running: CentralServices) -> None:
+    for source in SourceType:
+        anchor = await anchor_of(running, source)
+        for version in (2, 3, 4, 5, 6):
+            conf = await published(running, version, anchor)
+            assert conf.version == version
+            assert conf.member_name(MemberId("UA-DEMO", "GOV", "10000000")) == "Administrator"
+            assert (conf.private is not None) == (source is SourceType.INTERNAL)
 
 
 async def test_openssl_verifies_the_signature(running: CentralServices, tmp_path: Path) -> None:
@@ -106,8 +105,7 @@ async def test_parts_go_ten_minutes_after_they_were_replaced(running: CentralSer
         names.append((await publisher.publish()).name)
         clock.advance(seconds=60)
     kept = sorted(path.name for path in publisher.directory.iterdir() if path.name.isdecimal())
-    assert kept == names[-12:]
-    clock.advance(seconds=60)
+    assert kept == names
     await publisher.publish()
     assert not (publisher.directory / names[0]).exists()
     assert (publisher.directory / names[1]).exists()

@@ -75,12 +75,8 @@ def test_message_ports_agree_on_each_suite_of_tls_1_2(kind: str, suite: str) -> 
     client.set_ciphers(suite)
     ours, theirs = shake_hands(client, tls.peer_server_context(identity(root, "two", kind), [root.der]))
     assert (ours.version(), ours.cipher()[0]) == ("TLSv1.2", suite)  # type: ignore[index]
-    assert theirs.getpeercert(True) == identity_der(ours, theirs)
-
-
-def identity_der(ours: ssl.SSLObject, theirs: ssl.SSLObject) -> bytes | None:
     assert ours.getpeercert(True)
-    return theirs.getpeercert(True)
+    assert theirs.getpeercert(True)
 
 
 def test_message_ports_use_tls_1_3_where_both_offer_it() -> None:
@@ -292,8 +288,7 @@ def test_openssl_client_agrees_with_our_message_port(
         accepting.join()
     assert seen == [own.certificate_der]
     assert f"{protocol}, Cipher is {suite}" in tool.stdout
-    assert tool.stdout.count("BEGIN CERTIFICATE") - tool.stdout.count("Server certificate") in (0, 1)
-    assert " 1 s:" not in tool.stdout
+    assert " 1 s:" not in tool.stdout  # one certificate in the chain shown
     assert "Verify return code: 0 (ok)" in tool.stdout
 
 
@@ -329,9 +324,12 @@ def test_openssl_server_agrees_with_our_client(
 ) -> None:
     root, own, folder = files
     context = tls.peer_client_context(identity(root, "caller", RSA), [root.der])
-    with openssl_server(folder, *options) as port, socket.create_connection(("127.0.0.1", port), 20) as sock:
-        with context.wrap_socket(sock) as secured:
-            assert secured.version() == protocol
-            assert secured.getpeercert(True) == own.certificate_der
-            secured.sendall(b"GET / HTTP/1.0\r\n\r\n")
-            assert secured.recv(15).startswith(b"HTTP/1.0 200")
+    with (
+        openssl_server(folder, *options) as port,
+        socket.create_connection(("127.0.0.1", port), 20) as sock,
+        context.wrap_socket(sock) as secured,
+    ):
+        assert secured.version() == protocol
+        assert secured.getpeercert(True) == own.certificate_der
+        secured.sendall(b"GET / HTTP/1.0\r\n\r\n")
+        assert secured.recv(15).startswith(b"HTTP/1.0 200")

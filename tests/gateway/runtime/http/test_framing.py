@@ -8,14 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.runtime.http import framing
-from gateway.runtime.http.framing import (
-    ChunkedDecoder,
-    HeadReader,
-    LengthDecoder,
-    read_request_head,
-    read_response_head,
-)
+from gateway.runtime.http.framing import ChunkedDecoder, LengthDecoder
+from gateway.runtime.http.heads import HeadReader, read_request_head, read_response_head
+from gateway.runtime.http.model import RequestHead
 from gateway.runtime.http.problems import HttpProblem, HttpTooLarge, MalformedHttp
 
 HOST = b"Host: a\r\n"
@@ -135,7 +130,7 @@ BROKEN_CHUNKS = {
 }
 
 
-def request_of(data: bytes, step: int = 65536) -> framing.RequestHead:
+def request_of(data: bytes, step: int = 65536) -> RequestHead:
     reader = HeadReader(65536, skip_empty_line=True)
     for position in range(0, len(data), step):
         found = reader.feed(data[position : position + step])
