@@ -21,10 +21,10 @@ from central_services.configuration_source.software_token import SoftwareToken, 
 from central_services.settings import CentralSettings
 from central_services.state import StateDirectory, open_state
 from gateway.runtime import texts
-from gateway.runtime.accounts.api_keys import read_secret
 from gateway.runtime.clock import Clock, SystemClock
 from gateway.runtime.control_server import ControlServer, Listener
 from gateway.runtime.periodic import Periodic
+from gateway.runtime.private_files import credentials_directory, find_credential, read_private
 from gateway.runtime.self_signed import server_context
 
 log = logging.getLogger(__name__)
@@ -56,6 +56,7 @@ class CentralServices:
         self.settings = settings
         self.state = state
         self._pin_file = pin_file_of(settings, environ or {})
+        self._credentials = credentials_directory(environ or {})
         self._database, _ = open_state(state, settings, self._clock.now)
         self.token = SoftwareToken(state.token)
         self._source: ControlServer | None = None
@@ -139,8 +140,8 @@ class CentralServices:
         if self._pin_file is None or not self.token.initialised:
             return
         try:
-            self.token.login(read_secret(self._pin_file))
-        except (OSError, TokenError) as cause:
+            self.token.login(read_private(self._pin_file, credentials_directory=self._credentials))
+        except (OSError, ValueError, TokenError) as cause:
             log.error(_say("central.pin_file_unusable", file=self._pin_file, reason=str(cause)))
 
     async def _publish_at_start(self) -> None:
@@ -165,9 +166,7 @@ def pin_file_of(settings: CentralSettings, environ: Mapping[str, str]) -> Path |
     """Return the file with the PIN: the one of the settings, else systemd's credential, else none."""
     if settings.token_pin_file:
         return Path(settings.token_pin_file)
-    directory = environ.get("CREDENTIALS_DIRECTORY")
-    credential = Path(directory) / PIN_CREDENTIAL if directory else None
-    return credential if credential is not None and credential.exists() else None
+    return find_credential(PIN_CREDENTIAL, environ)
 
 
 def _say(text_id: str, **facts: object) -> str:

@@ -17,6 +17,7 @@ from central_services.settings import CentralSettings
 from gateway.runtime.accounts import api_keys
 from gateway.runtime.accounts import store as accounts
 from gateway.runtime.database import Database, migrate, open_database
+from gateway.runtime.private_files import write_private
 from gateway.runtime.self_signed import ensure_tls_files
 
 _STORES: Final = ("registry", "management", "configuration_source")
@@ -75,5 +76,5 @@ def _ensure_api_key(database: Database, state: StateDirectory, at: datetime) -> 
             return False
         state.api_key_file.unlink(missing_ok=True)  # left by an attempt that was not committed
         _, secret = api_keys.create(tx, roles.ALL, at)
-        api_keys.write_secret(state.api_key_file, secret)
+        write_private(state.api_key_file, secret)
         return True

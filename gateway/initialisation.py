@@ -8,6 +8,7 @@ from gateway.paths import StatePaths
 from gateway.runtime.accounts import api_keys
 from gateway.runtime.clock import Clock
 from gateway.runtime.database import migrate, open_database
+from gateway.runtime.private_files import write_private
 from gateway.runtime.self_signed import ensure_tls_files
 
 FIRST_ROLES: Final = (
@@ -35,7 +36,7 @@ def initialise(paths: StatePaths, clock: Clock) -> bool:
             return False
         with database.transaction() as tx:
             _, secret = api_keys.create(tx, FIRST_ROLES, clock.now())
-        api_keys.write_secret(paths.api_key, secret)
+        write_private(paths.api_key, secret)
     finally:
         database.close()
     return True

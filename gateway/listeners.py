@@ -20,7 +20,6 @@ from gateway.runtime.tls import (
     information_system_context,
     peer_client_context,
     peer_server_context,
-    prove_no_root_sent,
     service_client_context,
 )
 from gateway.xroad.faults import ConfigurationUnusable, ServiceFailed, SigningUnavailable
@@ -76,8 +75,6 @@ class TlsContexts:
         if self._peer is not None and self._peer.key == key:
             return
         server, client = peer_server_context(identity, authorities), peer_client_context(identity, authorities)
-        prove_no_root_sent(server)
-        prove_no_root_sent(client)
         self._peer = _PeerContexts(key, server, client)
         log.info("TLS towards other security servers is ready", extra={"authorities": len(authorities)})
 

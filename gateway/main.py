@@ -10,7 +10,7 @@ import gc
 import logging
 import os
 import signal
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -52,6 +52,7 @@ from gateway.runtime.fetch import Fetcher, expect_ok
 from gateway.runtime.http.client import ClientLimits, HttpClient
 from gateway.runtime.http.server import HttpLimits, HttpServer
 from gateway.runtime.periodic import Periodic
+from gateway.runtime.private_files import credentials_directory, find_credential
 from gateway.runtime.self_signed import server_context
 from gateway.runtime.settings import load
 from gateway.runtime.spool import SpoolDirectory
@@ -68,7 +69,8 @@ from gateway.xroad.faults import ConfigurationUnusable, SigningUnavailable, Spel
 
 log = logging.getLogger(__name__)
 
-# Every process notices a change of the database within this time; see architecture: concurrency.
+PIN_CREDENTIAL: Final = "gateway-token-pin"
+# Every process notices a change of the database within this time.
 FOLLOW_INTERVAL_S: Final = 1.0
 OCSP_RETRY_S: Final = 60.0
 DEFAULT_OCSP_INTERVAL_S: Final = 1200.0
@@ -90,8 +92,16 @@ class Stores:
 class Gateway:
     """One security server in one process."""
 
-    def __init__(self, state: Path, settings: GatewaySettings, clock: Clock | None = None) -> None:
+    def __init__(
+        self,
+        state: Path,
+        settings: GatewaySettings,
+        clock: Clock | None = None,
+        environ: Mapping[str, str] | None = None,
+    ) -> None:
         self.settings = settings
+        self._credentials = credentials_directory(environ or {})
+        self._pin_file = settings.signer.pin_file or find_credential(PIN_CREDENTIAL, environ or {})
         self.paths = StatePaths(state, settings)
         self.clock = clock or SystemClock()
         initialise(self.paths, self.clock)
@@ -325,11 +335,10 @@ class Gateway:
         self.stores.close()
 
     def _log_in(self) -> None:
-        pin_file = self.settings.signer.pin_file
-        if pin_file is None or not self.keystore.is_initialised:
+        if self._pin_file is None or not self.keystore.is_initialised:
             return
         try:
-            self.keyring.login(read_pin(pin_file))
+            self.keyring.login(read_pin(self._pin_file, credentials_directory=self._credentials))
         except SigningUnavailable as fault:
             log.error("the token stays locked: %s", fault)
 
@@ -341,7 +350,7 @@ def _identity_from(directory: Path, name: str) -> TlsIdentity:
 
 
 async def _serve(state: Path, settings: GatewaySettings) -> None:
-    gateway = Gateway(state, settings)
+    gateway = Gateway(state, settings, environ=os.environ)
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

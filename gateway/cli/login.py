@@ -10,8 +10,8 @@ import httpx
 import typer
 
 from gateway.paths import StatePaths
-from gateway.runtime.accounts.api_keys import read_secret
 from gateway.runtime.admin_client import AdminApi, AdminRequestFailed
+from gateway.runtime.private_files import read_private
 from gateway.runtime.settings import load
 from gateway.settings import GatewaySettings
 
@@ -21,8 +21,8 @@ def run(state: Path, config: Path | None) -> None:
     settings = load(GatewaySettings, config, os.environ, prefix="GATEWAY")
     paths = StatePaths(state, settings)
     try:
-        key = read_secret(paths.api_key)
-    except OSError as cause:
+        key = read_private(paths.api_key)
+    except (OSError, ValueError) as cause:
         typer.echo(f"{paths.api_key} cannot be read: {cause}. Was surma gateway init run here?", err=True)
         raise typer.Exit(1) from cause
     address = "127.0.0.1" if settings.address in ("0.0.0.0", "::", "") else settings.address

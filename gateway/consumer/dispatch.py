@@ -1,12 +1,13 @@
 """Send a transport message to a provider's server: check the peer before the first byte, read the reply.
 
-Candidates are tried in turn; the next one only when no byte of the message had left (X-Road
-FastestConnectionSelectingSSLSocketFactory.java). The peer's certificate is judged on every exchange,
-also on a connection that was open before.
+Of several candidates the first to connect is taken, the next one only when no byte of the message
+had left (X-Road FastestConnectionSelectingSSLSocketFactory.java). The peer's certificate is judged on
+every exchange, also on a connection that was open before.
 """
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from typing import Final
 
@@ -15,13 +16,12 @@ from gateway.consumer.routing import Route
 from gateway.exchange.boundaries import new_boundary
 from gateway.exchange.network import network_faults
 from gateway.exchange.peers import identify, known_verdict, path_of
-from gateway.exchange.requests import Headers, InboundRequest, Timeline
+from gateway.exchange.requests import InboundRequest, Timeline
 from gateway.runtime.http.client import ClientResponse
-from gateway.runtime.http.model import ConnectionFacts, OutgoingBody
-from gateway.runtime.http.problems import ConnectFailed, UnknownHost
+from gateway.runtime.http.model import ConnectionFacts
 from gateway.xroad.faults import AccessRefused, MalformedMessage, Party, ServiceFailed, blame
 from gateway.xroad.globalconf.lookup import GlobalConf
-from gateway.xroad.identifiers import ClientId
+from gateway.xroad.identifiers import ClientId, SecurityServerId
 from gateway.xroad.mime import parse_content_type
 from gateway.xroad.pki.certificates import der_of
 from gateway.xroad.rest.message import RestRequest
@@ -61,87 +61,50 @@ async def send(
         request_id=request.id,
         proxy_version=PROXY_VERSION,
     )
-    last: Exception = ServiceFailed("network_error", "exchange.network", where=provider, reason="no address")
-    for route in routes:
-        body = encoder.encode(signed)
-        try:
-            with network_faults(str(route)):
-                response = await _call(
-                    route,
-                    headers,
-                    body if bodies_of(signed.message) else b"".join(body),
-                    provider,
-                    globalconf,
-                    deps,
-                    timeline,
-                )
-        except (ServiceFailed, AccessRefused) as failure:
-            if not _may_try_next(failure):
-                raise
-            last = failure
-            continue
-        timeline.note(peer=route.server)
-        return await _read_reply(response, deps)
-    raise last
-
-
-def _may_try_next(failure: Exception) -> bool:
-    cause = failure.__cause__
-    return isinstance(failure, AccessRefused) or isinstance(cause, ConnectFailed | UnknownHost)
-
-
-async def _call(
-    route: Route,
-    headers: Headers,
-    body: OutgoingBody,
-    provider: ClientId,
-    globalconf: GlobalConf,
-    deps: ConsumerDeps,
-    timeline: Timeline,
-) -> ClientResponse:
+    chunks = encoder.encode(signed)
+    body = chunks if bodies_of(signed.message) else b"".join(chunks)
     peers = deps.peers
 
     async def check(facts: ConnectionFacts) -> None:
-        await check_provider(facts.peer_certificate, provider, route.address, globalconf, peers)
+        address = facts.address[0] if facts.address is not None else ""
+        timeline.note(peer=await check_provider(facts.peer_certificate, provider, address, globalconf, peers))
         timeline.request_out_ms = int(peers.clock.now().timestamp() * 1000)
 
-    return await peers.http.request(
-        "POST",
-        host=route.address,
-        port=peers.port,
-        target="/",
-        headers=headers,
-        body=body,
-        ssl=peers.tls(),
-        on_connected=check,
-        close=not peers.reuse_connections,
-    )
+    with network_faults(", ".join(map(str, routes))):
+        response = await peers.http.request_any(
+            "POST",
+            [(route.address, peers.port) for route in routes],
+            headers=headers,
+            body=body,
+            ssl=peers.tls(),
+            on_connected=check,
+            close=not peers.reuse_connections,
+        )
+    return await _read_reply(response, deps)
 
 
 async def check_provider(
     certificate_der: bytes | None, provider: ClientId, address: str, globalconf: GlobalConf, peers: PeerCaller
-) -> None:
-    """Make sure that the server at the other end may answer for `provider`, before any byte is sent.
+) -> SecurityServerId:
+    """Return the server at the other end, which may answer for `provider`; asked before any byte is sent.
 
     Raises AccessRefused (ssl_authentication_failed).
     """
     if certificate_der is None:
         raise AccessRefused("ssl_authentication_failed", "peers.no_certificate", client=provider)
     now = peers.clock.now()
-    if known_verdict(certificate_der, provider, globalconf, now) is not None:
-        return
+    known = known_verdict(certificate_der, provider, globalconf, now)
+    if known is not None:
+        return known
     path = path_of(certificate_der, globalconf, provider.member.xroad_instance, now)
     below_ca = tuple(der_of(certificate) for certificate in path[:-1])
     kept = peers.ocsp.kept(below_ca)
     if kept is not None:
-        try:
-            identify(path, certificate_der, kept, provider, globalconf, now)
-        except AccessRefused:
-            pass  # stale, or the server is not this provider's: a fresh answer decides
-        else:
-            return
+        # A stale answer, or one about a server that is not this provider's, is no reason yet: a fresh one decides.
+        with contextlib.suppress(AccessRefused):
+            return identify(path, certificate_der, kept, provider, globalconf, now)
     responses = await peers.ocsp.responses_of(below_ca, address)
-    identify(path, certificate_der, responses, provider, globalconf, peers.clock.now())
+    return identify(path, certificate_der, responses, provider, globalconf, peers.clock.now())
 
 
 async def _read_reply(response: ClientResponse, deps: ConsumerDeps) -> SignedMessage:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from gateway.runtime.http.problems import ConnectFailed, HttpProblem, HttpTimeout, TlsFailed, UnknownHost
+from gateway.runtime.http.problems import ConnectFailed, HttpProblem, PeerRefused, TlsFailed, UnknownHost
 from gateway.xroad.faults import ServiceFailed
 
 
@@ -15,10 +15,8 @@ def code_of(problem: HttpProblem) -> str:
         return "unknown_host"
     if isinstance(problem, ConnectFailed):
         return "network_error"
-    if isinstance(problem, TlsFailed):
+    if isinstance(problem, TlsFailed | PeerRefused):
         return "ssl_authentication_failed"
-    if isinstance(problem, HttpTimeout) and problem.stage in ("connect", "tls"):
-        return "network_error"
     return "io_error"
 
 

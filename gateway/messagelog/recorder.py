@@ -12,6 +12,7 @@ import logging
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
@@ -177,8 +178,8 @@ def new_record(
         is_response=message.is_response if isinstance(message, SoapMessage) else isinstance(message, RestResponse),
         query_id=query_id,
         x_request_id=request_id,
-        client=encode_path(client),
-        provider=encode_path(service.provider),
+        client=_url_form(client),
+        provider=_url_form(service.provider),
         service_code=service.service_code,
         service_version=service.service_version,
         message_digest=message.digest.value,
@@ -188,6 +189,9 @@ def new_record(
         bodies=bodies,
     )
     return NewRecord(content, content_hash(content), message.raw, signature.xml)
+
+
+_url_form: Final = lru_cache(maxsize=4096)(encode_path)  # parties of proven messages: there are only so many
 
 
 def _parties_of(message: Message) -> tuple[ClientId, ServiceId, str]:

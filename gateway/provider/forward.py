@@ -21,7 +21,7 @@ from gateway.runtime.http.client import ClientResponse, HttpClient
 from gateway.runtime.http.model import ConnectionFacts, OutgoingBody
 from gateway.serverconf.model import ServiceRecord
 from gateway.xroad.bodies import Body
-from gateway.xroad.faults import AccessRefused, ServiceFailed
+from gateway.xroad.faults import AccessRefused, MalformedMessage, ServiceFailed
 from gateway.xroad.rest.message import RestRequest
 from gateway.xroad.soap.message import TEXT_XML_UTF8, SoapMessage
 
@@ -101,7 +101,8 @@ class ServiceCaller:
     ) -> tuple[bytes, str]:
         """POST the message as it was signed and return the answer with its content type.
 
-        Raises ServiceFailed: network_error, unknown_host, io_error, http_error, ssl_authentication_failed.
+        Raises ServiceFailed: network_error, unknown_host, io_error, http_error, ssl_authentication_failed;
+        MalformedMessage (invalid_content_type) for an answer that does not say what it is.
         """
         address = parse_url(service)
         headers = (
@@ -115,12 +116,15 @@ class ServiceCaller:
                 raise ServiceFailed(
                     "http_error", "exchange.http_status", status=response.status, reason=response.reason
                 )
+            content_type = (response.header("content-type") or "").strip()
+            if not content_type:
+                raise MalformedMessage("invalid_content_type", "forward.no_content_type", service=service.id)
             with network_faults(f"{service.id}"):
                 raw = await read_bounded(response.body, limit_bytes)
         finally:
             response.close()
         timeline.response_in_ms = int(self.clock.now().timestamp() * 1000)
-        return raw, response.header("content-type") or ""
+        return raw, content_type
 
     async def call_rest(
         self, service: ServiceRecord, request: RestRequest, spool: Spool, limit_bytes: int, timeline: Timeline

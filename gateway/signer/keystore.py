@@ -25,6 +25,7 @@ from typing import Final
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
+from gateway.runtime.private_files import read_private
 from gateway.signer.model import KeyAlgorithm
 from gateway.xroad.faults import SigningUnavailable
 from gateway.xroad.pki.certificates import PublicKey
@@ -317,13 +318,10 @@ def read_pin(path: Path, *, credentials_directory: Path | None = None) -> str:
     if credentials_directory is not None and len(path.parts) == 1:
         path = credentials_directory / path
     try:
-        with path.open("rb") as file:
-            mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
-            if mode & _OTHERS:
-                raise SigningUnavailable("token_not_active", "signer.pin_file_too_open", path=path, mode=f"{mode:04o}")
-            pin = file.read(4 * MAX_PIN_LENGTH).decode("utf-8").rstrip("\r\n")
-    except (OSError, UnicodeDecodeError) as bad:
+        return read_private(path, credentials_directory=credentials_directory)
+    except PermissionError as open_to_others:
+        raise SigningUnavailable(
+            "token_not_active", "signer.pin_file_too_open", path=path, reason=open_to_others
+        ) from open_to_others
+    except (OSError, ValueError) as bad:
         raise SigningUnavailable("token_not_active", "signer.pin_file_unreadable", path=path, reason=bad) from bad
-    if not pin:
-        raise SigningUnavailable("token_not_active", "signer.pin_file_unreadable", path=path, reason="empty")
-    return pin

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache
+from typing import Any
 
 from cryptography.hazmat.primitives import hashes
 
@@ -31,10 +32,12 @@ class DigestAlgorithm(Enum):
         self.uri = uri
         self.oid = oid
         self.hashlib_name = hashlib_name
+        self._new: Callable[[bytes], Any] = getattr(hashlib, hashlib_name)  # faster than hashlib.new with the name
 
     def digest(self, data: bytes) -> bytes:
         """Return the raw digest of `data`."""
-        return hashlib.new(self.hashlib_name, data).digest()
+        value: bytes = self._new(data).digest()
+        return value
 
     @property
     def primitive(self) -> hashes.HashAlgorithm:

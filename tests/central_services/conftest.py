@@ -20,8 +20,8 @@ from central_services.main import CentralServices
 from central_services.settings import CentralSettings
 from central_services.state import StateDirectory
 from central_services.trust.services import TrustServices
-from gateway.runtime.accounts.api_keys import write_secret
 from gateway.runtime.database import Database, open_database
+from gateway.runtime.private_files import write_private
 from tests.factories.central import PIN, AdminClient, admin_client, central_settings, initialise, trust_settings
 from tests.factories.registered import fill, migrated
 
@@ -71,7 +71,7 @@ def initialised_state(tmp_path_factory: pytest.TempPathFactory) -> Path:
             await initialise(api, running.ports.configuration)
 
     asyncio.run(prepare())
-    write_secret(root / "pin", PIN)
+    write_private(root / "pin", PIN)
     return root
 
 

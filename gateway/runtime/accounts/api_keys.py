@@ -7,11 +7,9 @@ looking it up by equality tells an attacker nothing.
 from __future__ import annotations
 
 import hashlib
-import os
 import uuid
 from collections.abc import Iterable
 from datetime import datetime
-from pathlib import Path
 
 from sqlalchemy import Connection
 
@@ -40,22 +38,3 @@ def authenticate(tx: Connection, secret: str) -> Principal | None:
         return None
     return Principal(f"api-key-{found.id}", frozenset(found.roles), found.scope, found.id)
 
-
-def write_secret(path: Path, secret: str) -> None:
-    """Write a secret to a new file that only its owner can read; an existing file is refused."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        os.fchmod(file.fileno(), 0o600)
-        file.write(secret + "\n")
-
-
-def read_secret(path: Path) -> str:
-    """Read a secret from a file of ours; one that others can read is refused (PermissionError).
-
-    A directory under the root that systemd makes for credentials is read-only to the service, so
-    there group and others have no rights either.
-    """
-    mode = path.stat().st_mode
-    if mode & 0o077:
-        raise PermissionError(f"{path} may be read by others (mode {mode & 0o777:04o}); make it 0600")
-    return path.read_text(encoding="utf-8").rstrip("\r\n")

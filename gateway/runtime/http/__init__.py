@@ -7,6 +7,7 @@
     writing.py      heads and bodies to bytes
     streams.py      a body on its way in, with back-pressure
     pace.py         coarse timers over many connections
+    request.py      what a handler is given
     connection.py   one connection of the server
     server.py       listening sockets and the bounds on callers
     connecting.py   names to sockets; the fastest of several addresses

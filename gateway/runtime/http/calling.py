@@ -298,7 +298,8 @@ class ClientConnection(asyncio.Protocol):
         elif self._sending:
             self.abort()  # it has answered, so it wants no more of the request
         else:
-            self._close()
+            # Not from inside data_received: uvloop's TLS fails there when a close_notify came with the response.
+            self._loop.call_soon(self._close)
 
     def _fail(self, problem: BaseException) -> None:
         if self._problem is None:
@@ -350,6 +351,10 @@ class ClientConnection(asyncio.Protocol):
 
     def body_wanted(self) -> None:
         """Nothing to do: responses come unasked."""
+
+    def body_dropped(self) -> None:
+        """Cut the connection: its response will not be read to the end."""
+        self.abort()
 
     def write(self, data: bytes) -> None:
         """Send or buffer."""

@@ -1,4 +1,4 @@
-"""Pooled HTTP/1.1 client of the message path (architecture: retry only when no byte of the request was sent).
+"""Pooled HTTP/1.1 client of the message path that retries only when no byte of the request was sent.
 
 A connection belongs to (host, port, TLS context, tag) and serves one exchange at a time. Before the first byte
 of every exchange, on new and on kept connections alike, the `on_connected` hook sees who is at the other end

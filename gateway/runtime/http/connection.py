@@ -10,126 +10,25 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import cast
 
 from gateway.runtime.http.framing import BodyDecoder, ChunkedDecoder, LengthDecoder
 from gateway.runtime.http.heads import HeadReader, read_request_head
-from gateway.runtime.http.model import Address, ConnectionFacts, HttpLimits, RequestHead, Response, header_of
-from gateway.runtime.http.pace import Pace, Sweeper
+from gateway.runtime.http.model import (
+    ConnectionFacts,
+    OutgoingBody,
+    Response,
+)
+from gateway.runtime.http.pace import Pace
 from gateway.runtime.http.problems import ConnectionLost, HttpProblem, HttpTimeout, HttpTooLarge
+from gateway.runtime.http.request import ConnectionOwner, Request, fail_plainly, refuse_plainly
 from gateway.runtime.http.streams import BodyStream
-from gateway.runtime.http.writing import PIECE_BYTES, close_body, response_head, write_message
+from gateway.runtime.http.writing import PIECE_BYTES, OutgoingHead, close_body, response_head, write_message
 
 _log = logging.getLogger(__name__)
 
 _LINGER_BYTES = 4 * 1024 * 1024
-
-
-class Request:
-    """One request: its line and headers as received, the body as it comes."""
-
-    __slots__ = ("_connection", "_head", "body")
-
-    def __init__(self, head: RequestHead, body: BodyStream, connection: ServerConnection) -> None:
-        self._head = head
-        self._connection = connection
-        self.body = body
-
-    @property
-    def method(self) -> str:
-        """Method as written."""
-        return self._head.method
-
-    @property
-    def target(self) -> str:
-        """Request target exactly as written, absolute form included."""
-        return self._head.target
-
-    @property
-    def version(self) -> str:
-        """`1.0` or `1.1`."""
-        return self._head.version
-
-    @property
-    def headers(self) -> list[tuple[str, str]]:
-        """Names in their case and values, in order, repetitions kept; ISO-8859-1 text."""
-        return self._head.headers
-
-    @property
-    def length(self) -> int | None:
-        """Size of the body as announced, None when it is chunked."""
-        return self._head.length
-
-    @property
-    def scheme(self) -> str:
-        """`https` when the connection is TLS."""
-        return "https" if self._connection.facts.tls is not None else "http"
-
-    @property
-    def connection(self) -> ConnectionFacts:
-        """Addresses, certificate and TLS of the peer."""
-        return self._connection.facts
-
-    @property
-    def peer_certificate(self) -> bytes | None:
-        """The certificate the peer showed in the handshake, DER."""
-        return self._connection.facts.peer_certificate
-
-    @property
-    def peer_address(self) -> Address | None:
-        """Host and port of the caller."""
-        return self._connection.facts.peer_address
-
-    @property
-    def disconnected(self) -> bool:
-        """Whether the peer has closed its side; nothing is ever cancelled for that."""
-        return self._connection.peer_is_gone
-
-    def header(self, name: str) -> str | None:
-        """Return the first value of a header, whatever its case."""
-        return header_of(self._head.headers, name)
-
-    async def read(self, limit: int | None = None) -> bytes:
-        """Return the whole body; raises HttpTooLarge beyond `limit`."""
-        return await self.body.read(limit)
-
-
-Handler = Callable[[Request], Awaitable[Response]]
-OnBadRequest = Callable[[HttpProblem], Response]
-OnError = Callable[[Request, Exception], Response]
-
-
-def refuse_plainly(problem: HttpProblem) -> Response:
-    """Answer a bad request in one line of text."""
-    return Response(problem.status, headers=(("Content-Type", "text/plain"),), body=f"{problem}\n".encode())
-
-
-def fail_plainly(request: Request, error: Exception) -> Response:
-    """Answer for a handler that raised."""
-    return Response(500, headers=(("Content-Type", "text/plain"),), body=b"internal error\n")
-
-
-class ConnectionOwner:
-    """What the connections of one server share."""
-
-    __slots__ = ("connections", "handler", "limits", "on_bad_request", "on_error", "stopping", "sweeper")
-
-    def __init__(self, handler: Handler, limits: HttpLimits, on_bad_request: OnBadRequest, on_error: OnError) -> None:
-        self.handler = handler
-        self.limits = limits
-        self.on_bad_request = on_bad_request
-        self.on_error = on_error
-        self.stopping = False
-        self.connections: set[ServerConnection] = set()
-        self.sweeper = Sweeper(
-            min(
-                limits.header_timeout_s,
-                limits.body_idle_timeout_s,
-                limits.keep_alive_timeout_s,
-                limits.stalled_reader_timeout_s,
-            )
-        )
 
 
 class ServerConnection(asyncio.Protocol):
@@ -335,6 +234,9 @@ class ServerConnection(asyncio.Protocol):
             self._wants_continue = False
             self.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
+    def body_dropped(self) -> None:
+        """Nothing to do: the connection ends with the answer, because the request was not read to its end."""
+
     # writing
 
     def write(self, data: bytes) -> None:
@@ -346,7 +248,7 @@ class ServerConnection(asyncio.Protocol):
 
     async def drain(self) -> None:
         """Wait while the peer is not reading."""
-        if not self._can_write:
+        if not self._can_write and not self._lost:
             self._drained = self._loop.create_future()
             await self._drained
         if self._lost:
@@ -442,7 +344,7 @@ class ServerConnection(asyncio.Protocol):
             error = problem
             response = self._failure(request, problem)
         ending = (self._eof or self._owner.stopping) and not self._inbox  # what came before the end is still served
-        keep_alive = request._head.keep_alive and self._decoder is None and not (ending or self._unread)
+        keep_alive = request.head.keep_alive and self._decoder is None and not (ending or self._unread)
         keep_alive = keep_alive and not response.close
         try:
             return await self._send(response, request.method, request.version, keep_alive=keep_alive)
@@ -454,20 +356,26 @@ class ServerConnection(asyncio.Protocol):
 
     async def _send(self, response: Response, method: str, version: str, *, keep_alive: bool) -> bool:
         body = response.body
+        if isinstance(body, bytes):
+            outgoing = response_head(response, method=method, version=version, keep_alive=keep_alive)
+            await write_message(self, outgoing, body)
+            return outgoing.keep_alive
         try:
             outgoing = response_head(response, method=method, version=version, keep_alive=keep_alive)
-            try:
-                await write_message(self, outgoing, body)
-            except HttpProblem:
-                raise
-            except Exception:
-                # The head may be on its way: cut the connection, so that nobody takes half a body for a whole one.
-                _log.exception("answer to %s broke off", self.facts.peer_address)
-                raise ConnectionLost("response") from None
+            await self._stream_out(outgoing, body)
         finally:
-            if not isinstance(body, bytes):
-                await close_body(body)
+            await close_body(body)
         return outgoing.keep_alive
+
+    async def _stream_out(self, outgoing: OutgoingHead, body: OutgoingBody) -> None:
+        try:
+            await write_message(self, outgoing, body)
+        except HttpProblem:
+            raise
+        except Exception:
+            # The head may be on its way: cut the connection, so that nobody takes half a body for a whole one.
+            _log.exception("answer to %s broke off", self.facts.peer_address)
+            raise ConnectionLost("response") from None
 
     def _refusal(self, problem: HttpProblem) -> Response:
         _log.info("request of %s refused: %s", self.facts.peer_address, problem)
@@ -518,6 +426,3 @@ class ServerConnection(asyncio.Protocol):
         if self._task is not None:
             self._task.cancel()
         return self._task
-
-
-__all__ = ["ConnectionOwner", "Handler", "OnBadRequest", "OnError", "Request", "ServerConnection"]

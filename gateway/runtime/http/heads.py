@@ -26,7 +26,7 @@ _HOST: Final = re.compile(r"(?:[A-Za-z0-9\-._~%!$&'()*+,;=]*|\[[0-9A-Fa-f:.]+\])
 
 _NAMES_KNOWN: Final = 1024
 _names: dict[str, str] = {}
-"""Header names met before, with their lower case."""
+"""Header names met before: in lower case when they concern framing, else empty."""
 
 
 class HeadReader:
@@ -107,17 +107,20 @@ def _headers_of(head: bytes, max_headers: int) -> tuple[list[tuple[str, str]], F
         name, _, value = line.partition(":")
         value = value.strip(" \t")
         headers.append((name, value))
-        lower = _names.get(name) or _learn(name)
-        if lower in FramingHeaders.NAMES:
-            framing.note(lower, value)
+        concern = _names.get(name)
+        if concern is None:
+            concern = _learn(name)
+        if concern:
+            framing.note(concern, value)
     return headers, framing
 
 
 def _learn(name: str) -> str:
     lower = name.lower()
+    concern = lower if lower in FramingHeaders.NAMES else ""
     if len(_names) < _NAMES_KNOWN:
-        _names[name] = lower
-    return lower
+        _names[name] = concern
+    return concern
 
 
 def read_request_head(head: bytes, max_headers: int) -> RequestHead:
@@ -125,25 +128,25 @@ def read_request_head(head: bytes, max_headers: int) -> RequestHead:
     own = _REQUEST_HEAD.fullmatch(head)
     if own is None:
         raise _request_flaw(head)
+    raw_method, raw_target, minor = own.groups()
+    version = "1.1" if minor == b"1" else "1.0"
     headers, framing = _headers_of(head, max_headers)
-    length = None if framing.is_chunked("1.1" if own[3] == b"1" else "1.0") else framing.length or 0
+    length = None if framing.is_chunked(version) else framing.length or 0
     second = _SecondReader()
     parser = httptools.HttpRequestParser(second)
     _read_again(parser, head)
-    raw_method, raw_target, minor = own.groups()
     if parser.get_method() != raw_method or second.target != raw_target:
         raise MalformedHttp("http.request_line")
     method, target = raw_method.decode("ascii"), raw_target.decode("ascii")
-    version = "1.1" if minor == b"1" else "1.0"
     if method == "CONNECT":
         raise MalformedHttp("http.unknown_method")
     if not (target[0] == "/" or "://" in target or (target == "*" and method == "OPTIONS")):
         raise MalformedHttp("http.target")
     _check_host(framing.hosts, version)
-    keep_alive = version == "1.1" and not framing.says_close
     expects_continue = bool(framing.expect) and version == "1.1"
     if expects_continue and framing.expect != ["100-continue"]:
         raise MalformedHttp("http.expectation")
+    keep_alive = version == "1.1" and not framing.says_close
     return RequestHead(method, target, version, headers, length, keep_alive, expects_continue)
 
 

@@ -1,4 +1,4 @@
-"""Listening sockets, and bounds on who may hold connections (architecture: own HTTP/1.1 on the message ports).
+"""Listening sockets, and bounds on who may hold connections.
 
 Connections are counted when they are accepted, before any TLS, so callers that never finish a handshake
 are bounded like all others.
@@ -15,17 +15,17 @@ import ssl as tls
 from collections import Counter
 from collections.abc import Sequence
 
-from gateway.runtime.http.connection import (
+from gateway.runtime.http.connection import ServerConnection
+from gateway.runtime.http.model import Address, HttpLimits, Response
+from gateway.runtime.http.request import (
     ConnectionOwner,
     Handler,
     OnBadRequest,
     OnError,
     Request,
-    ServerConnection,
     fail_plainly,
     refuse_plainly,
 )
-from gateway.runtime.http.model import Address, HttpLimits, Response
 
 __all__ = ["HttpLimits", "HttpServer", "Request", "Response"]
 

@@ -21,6 +21,9 @@ class BodySource(Protocol):
     def body_wanted(self) -> None:
         """Somebody waits for the body (the moment for `100 Continue`)."""
 
+    def body_dropped(self) -> None:
+        """Nobody will read the rest."""
+
 
 class BodyStream:
     """Async iterator over a body's bytes; ends cleanly only when the whole body has arrived."""
@@ -123,6 +126,12 @@ class BodyStream:
                 raise HttpTooLarge("http.body_too_large", limit=limit)
             pieces.append(piece)
         return b"".join(pieces)
+
+    async def aclose(self) -> None:
+        """Give up on the rest, as whoever relays a body does when its own reader has gone."""
+        if not self._ended and self._problem is None and not self._discarded:
+            self.discard()
+            self._source.body_dropped()
 
     async def _last_piece(self) -> bytes:
         return await self.__anext__() if self._pieces else b""

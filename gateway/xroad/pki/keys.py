@@ -7,7 +7,8 @@ Signatures.java). We write full length and read either form.
 
 from __future__ import annotations
 
-from typing import Final
+from functools import lru_cache
+from typing import Final, cast
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
@@ -47,11 +48,20 @@ def algorithm_for(
 
 
 def _kind_of(key: object) -> KeyKind | None:
-    if isinstance(key, (rsa.RSAPublicKey, rsa.RSAPrivateKey)):
+    return _kind_of_type(type(key))  # type: ignore[arg-type]  # mypy: a type has no plain __hash__
+
+
+@lru_cache(maxsize=64)  # asking an abstract class costs as much as a digest
+def _kind_of_type(key_type: type[object]) -> KeyKind | None:
+    if issubclass(key_type, (rsa.RSAPublicKey, rsa.RSAPrivateKey)):
         return KeyKind.RSA
-    if isinstance(key, (ec.EllipticCurvePublicKey, ec.EllipticCurvePrivateKey)):
+    if issubclass(key_type, (ec.EllipticCurvePublicKey, ec.EllipticCurvePrivateKey)):
         return KeyKind.ECDSA
     return None
+
+
+_PREHASHED: Final = {algorithm: Prehashed(algorithm.digest_algorithm.primitive) for algorithm in SignatureAlgorithm}
+_ECDSA: Final = {algorithm: ec.ECDSA(hashed) for algorithm, hashed in _PREHASHED.items()}
 
 
 def _padding_of(algorithm: SignatureAlgorithm) -> padding.AsymmetricPadding:
@@ -69,10 +79,9 @@ def sign_digest(key: PrivateKey, algorithm: SignatureAlgorithm, digest: bytes) -
     expected = KeyKind.ECDSA if algorithm.kind is KeyKind.ECDSA else KeyKind.RSA
     if _kind_of(key) is not expected or len(digest) != algorithm.digest_algorithm.primitive.digest_size:
         raise RuntimeError(f"{algorithm.name} does not fit {type(key).__name__} and {len(digest)} bytes of digest")
-    hashed = Prehashed(algorithm.digest_algorithm.primitive)
-    if isinstance(key, rsa.RSAPrivateKey):
-        return key.sign(digest, _padding_of(algorithm), hashed)
-    return key.sign(digest, ec.ECDSA(hashed))
+    if expected is KeyKind.RSA:
+        return cast(rsa.RSAPrivateKey, key).sign(digest, _padding_of(algorithm), _PREHASHED[algorithm])
+    return cast(ec.EllipticCurvePrivateKey, key).sign(digest, _ECDSA[algorithm])
 
 
 def verify_signature(
@@ -97,15 +106,15 @@ def verify_signature(
         raise _refused("pki.signature_length", size_bytes=len(signature))
     if len(hashed) != algorithm.digest_algorithm.primitive.digest_size:
         raise RuntimeError(f"{len(hashed)} bytes are no {algorithm.digest_algorithm.label} digest")
-    if isinstance(public_key, rsa.RSAPublicKey):
-        _verify_rsa(public_key, algorithm, signature, hashed)
-    elif isinstance(public_key, ec.EllipticCurvePublicKey):
-        _verify_ecdsa(public_key, algorithm, signature, hashed)
+    if expected is KeyKind.RSA:
+        _verify_rsa(cast(rsa.RSAPublicKey, public_key), algorithm, signature, hashed)
+    else:
+        _verify_ecdsa(cast(ec.EllipticCurvePublicKey, public_key), algorithm, signature, hashed)
 
 
 def _verify_rsa(key: rsa.RSAPublicKey, algorithm: SignatureAlgorithm, signature: bytes, digest: bytes) -> None:
     try:
-        key.verify(signature, digest, _padding_of(algorithm), Prehashed(algorithm.digest_algorithm.primitive))
+        key.verify(signature, digest, _padding_of(algorithm), _PREHASHED[algorithm])
     except (InvalidSignature, ValueError, UnsupportedAlgorithm) as bad:
         raise _refused("pki.signature_invalid", algorithm=algorithm.name) from bad
 
@@ -113,7 +122,7 @@ def _verify_rsa(key: rsa.RSAPublicKey, algorithm: SignatureAlgorithm, signature:
 def _verify_ecdsa(
     key: ec.EllipticCurvePublicKey, algorithm: SignatureAlgorithm, signature: bytes, digest: bytes
 ) -> None:
-    scheme = ec.ECDSA(Prehashed(algorithm.digest_algorithm.primitive))
+    scheme = _ECDSA[algorithm]
     # Raw first: that is what XML carries; 64 raw bytes that also look like DER are then still read right.
     for form in _ecdsa_forms(signature):
         try:

@@ -30,7 +30,8 @@ _DIGEST: Final = b"<ds:DigestValue>"
 _VALUE: Final = b"<ds:SignatureValue"
 _TIME: Final = b"<xades:SigningTime>"
 
-_BASE64: Final = re.compile(rb"(?:[A-Za-z0-9+/=\n ]+|&#13;)+")
+_RETURN: Final = b"&#13;"  # how Java wraps base64; C14N 1.0 writes it `&#xD;`
+_LETTERS: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/= \n"
 _DATE: Final = re.compile(rb"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]{8,12}Z")
 
 
@@ -115,13 +116,17 @@ def _cut(xml: bytes) -> _Cut | None:
     value, time = rest[value_at:value_end], rest[time_at:time_end]
     if len(xml) > MAX_BYTES or not digests or not 0 < value_at < value_end < time_at < time_end:
         return None
-    if not all(_BASE64.fullmatch(text) for text in (*digests, value)) or not _DATE.fullmatch(time):
+    if not all(map(_is_plain, (*digests, value))) or not _DATE.fullmatch(time):
         return None
     around = (
         b"".join(first), *(tail for _, _, tail in pieces[1:]),
         rest[:value_at], rest[value_end:time_at], rest[time_end:],
     )  # fmt: skip
     return _Cut(around, digests, value, time)
+
+
+def _is_plain(text: bytes) -> bool:
+    return not text.replace(_RETURN, b"").translate(None, _LETTERS)
 
 
 def _skeleton_of(facts: XadesSignature, cut: _Cut) -> _Skeleton | None:
@@ -155,15 +160,15 @@ def _split(canonical: bytes, opening: bytes) -> tuple[bytes, ...]:
 
 
 def _join(around: Sequence[bytes], texts: Sequence[bytes]) -> bytes:
-    """Return the canonical form with these texts; C14N 1.0 writes a carriage return as `&#xD;`."""
+    """Return the canonical form with these texts."""
     pieces = [around[0]]
     for text, after in zip(texts, around[1:], strict=True):
-        pieces += (text.replace(b"&#13;", b"&#xD;"), after)
+        pieces += (text.replace(_RETURN, b"&#xD;"), after)
     return b"".join(pieces)
 
 
 def _decode(text: bytes) -> bytes | None:
-    letters = text.replace(b"&#13;", b"").translate(None, b" \n")
+    letters = text.replace(_RETURN, b"").translate(None, b" \n")
     try:
         octets = a2b_base64(letters, strict_mode=True)
     except Base64Error:

@@ -7,9 +7,9 @@ in a header, and in which identifier, is told by the tables below, which reader 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeVar, cast
 from xml.sax.saxutils import escape, quoteattr
 
 from gateway.xroad.faults import MalformedMessage
@@ -24,6 +24,9 @@ from gateway.xroad.xml import NS_IDENTIFIERS, NS_REPRESENTATION, NS_SECURITY_TOK
 
 REQUEST_HASH_ALGORITHM: Final = "http://www.w3.org/2001/04/xmlenc#sha512"
 PROTOCOL_VERSION: Final = "4.0"
+
+MAX_REMEMBERED: Final = 4096
+MAX_REMEMBERED_CHARACTERS: Final = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,9 +117,9 @@ def value_of(attribute: str, text: str, parts: Mapping[str, str]) -> object:
     """
     match attribute:
         case "client":
-            return _client(parts)
+            return _remembered(_client, parts)
         case "service":
-            return ServiceId(_client(parts), parts.get("serviceCode", ""), parts.get("serviceVersion"))
+            return _remembered(_service, parts)
         case "security_server":
             return SecurityServerId(_member(parts), parts.get("serverCode", ""))
         case "represented_party":
@@ -136,6 +139,29 @@ def _client(parts: Mapping[str, str]) -> ClientId:
     member = _member(parts)
     subsystem = parts.get("subsystemCode")
     return member if subsystem is None else SubsystemId(member, subsystem)
+
+
+def _service(parts: Mapping[str, str]) -> ServiceId:
+    return ServiceId(_client(parts), parts.get("serviceCode", ""), parts.get("serviceVersion"))
+
+
+Identifier = TypeVar("Identifier")
+
+
+def _remembered(make: Callable[[Mapping[str, str]], Identifier], parts: Mapping[str, str]) -> Identifier:
+    """Make an identifier once: the same few stand in nearly every message. Long ones are not kept."""
+    key = tuple(parts.items())
+    known = _identifiers.get((make, key))
+    if known is None:
+        known = make(parts)
+        if sum(map(len, parts.values())) <= MAX_REMEMBERED_CHARACTERS:
+            if len(_identifiers) >= MAX_REMEMBERED:
+                _identifiers.clear()
+            _identifiers[make, key] = known
+    return cast(Identifier, known)
+
+
+_identifiers: dict[tuple[object, tuple[tuple[str, str], ...]], object] = {}
 
 
 def headers_of(values: Mapping[str, object]) -> SoapHeaders:

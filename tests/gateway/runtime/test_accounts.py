@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 from sqlalchemy import select
@@ -76,22 +75,3 @@ def test_migrating_twice_changes_nothing(accounts: Database) -> None:
     store.migrate_accounts(accounts)
     with accounts.reading() as tx:
         assert len(store.api_keys(tx)) == 1
-
-
-def test_a_secret_file_is_for_its_owner_only(tmp_path: Path) -> None:
-    api_keys.write_secret(tmp_path / "key", "secret")
-    assert (tmp_path / "key").stat().st_mode & 0o777 == 0o600
-    assert api_keys.read_secret(tmp_path / "key") == "secret"
-
-
-def test_a_secret_is_never_written_over_another(tmp_path: Path) -> None:
-    api_keys.write_secret(tmp_path / "key", "first")
-    with pytest.raises(FileExistsError):
-        api_keys.write_secret(tmp_path / "key", "second")
-
-
-def test_a_secret_file_that_others_can_read_is_refused(tmp_path: Path) -> None:
-    api_keys.write_secret(tmp_path / "key", "secret")
-    (tmp_path / "key").chmod(0o640)
-    with pytest.raises(PermissionError, match="0640"):
-        api_keys.read_secret(tmp_path / "key")

@@ -481,3 +481,41 @@ async def test_many_exchanges_at_once_do_not_mix(client: HttpClient, start_serve
         answers = await asyncio.gather(*(ask(number) for number in range(40)))
         assert answers == [b"POST /%d %d" % (number, number) for number in range(40)]
     assert server.open_connections <= 64
+
+
+async def test_relayed_response_is_given_up_when_its_reader_leaves(
+    client: HttpClient, start_server: StartServer
+) -> None:
+    async def endless() -> AsyncIterator[bytes]:
+        while True:
+            yield b"x" * 100_000
+
+    async def produce(request: Request) -> Response:
+        return Response(body=endless())
+
+    async def relay(request: Request) -> Response:
+        inner = await client.request("GET", HOST, source.port)
+        return Response(body=inner.body)
+
+    source = await start_server(produce)
+    server = await start_server(relay)
+    async with HttpClient() as reader, await reader.request("GET", HOST, server.port) as response:
+        await anext(response.body)
+    await until(lambda: server.open_connections == source.open_connections == 0)
+    assert client.open_connections == 0
+
+
+async def test_relayed_response_that_breaks_never_ends_cleanly(
+    client: HttpClient, start_server: StartServer, start_script: StartScript
+) -> None:
+    source = await start_script(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n")
+
+    async def relay(request: Request) -> Response:
+        inner = await client.request("GET", HOST, source.port)
+        return Response(body=inner.body)
+
+    server = await start_server(relay)
+    async with HttpClient() as reader:
+        response = await reader.request("GET", HOST, server.port)
+        with pytest.raises(ConnectionLost):
+            await response.read()

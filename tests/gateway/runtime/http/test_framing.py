@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -10,8 +11,9 @@ from hypothesis import strategies as st
 
 from gateway.runtime.http.framing import ChunkedDecoder, LengthDecoder
 from gateway.runtime.http.heads import HeadReader, read_request_head, read_response_head
-from gateway.runtime.http.model import RequestHead
+from gateway.runtime.http.model import RequestHead, ResponseHead
 from gateway.runtime.http.problems import HttpProblem, HttpTooLarge, MalformedHttp
+from tests.factories.recordings import find_vectors, read_recording
 
 HOST = b"Host: a\r\n"
 
@@ -371,3 +373,27 @@ def test_any_bytes_are_chunks_or_refused(pieces: list[bytes]) -> None:
                 decoder.feed(piece)
     except HttpProblem:
         pass
+
+
+RECORDED = sorted((find_vectors() or Path("nowhere")).glob("transport/*/re*.http"))
+
+
+@pytest.mark.parametrize("path", RECORDED, ids=lambda path: f"{path.parent.name}-{path.stem}")
+def test_message_recorded_between_real_servers_is_read(path: Path) -> None:
+    found = HeadReader(65536).feed(path.read_bytes())
+    assert found is not None
+    start_line, headers, body = read_recording(path)
+    head: RequestHead | ResponseHead
+    if path.stem == "request":
+        head = read_request_head(found[0], 100)
+        assert f"{head.method} {head.target} HTTP/{head.version}" == start_line
+    else:
+        head = read_response_head(found[0], 100, method="POST")
+        assert f"HTTP/{head.version} {head.status} {head.reason}".rstrip() == start_line.rstrip()
+    assert tuple(head.headers) == headers
+    if head.length is None and "chunked" in str(headers):
+        decoder = ChunkedDecoder()
+        assert b"".join(decoder.feed(found[1])) == body
+        assert decoder.done
+    else:
+        assert head.length in (None, len(body))

@@ -518,6 +518,19 @@ async def test_connections_beyond_the_limit_are_closed_and_others_served(start_s
     await until(lambda: server.open_connections == 0)
 
 
+async def test_many_idle_and_dribbling_connections_keep_nobody_waiting(start_server: StartServer) -> None:
+    server = await start_server()
+    held = [await asyncio.open_connection("127.0.0.1", server.port) for _ in range(200)]
+    for _, writer in held[::2]:
+        writer.write(b"GET / HTTP/1.1\r\nHost:")
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+    for _ in range(20):
+        writer.write(GET)
+        assert (await asyncio.wait_for(reader.readuntil(b"GET / "), 5)).startswith(b"HTTP/1.1 200")
+    for _, open_writer in [*held, (reader, writer)]:
+        open_writer.close()
+
+
 async def test_connections_of_one_caller_are_bounded(start_server: StartServer) -> None:
     server = await start_server(host=["127.0.0.1"], limits=HttpLimits(max_connections_per_address=1))
     _, held = await asyncio.open_connection("127.0.0.1", server.port)
