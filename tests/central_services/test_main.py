@@ -49,7 +49,7 @@ async def test_a_pin_file_that_others_can_read_is_not_used(
     (state.root / "pin").chmod(0o644)
     async with CentralServices(settings, state) as running:
         assert not running.token.logged_in
-    assert "make it 0600" in caplog.text
+    assert "it must be 0600" in caplog.text
 
 
 async def test_a_wrong_pin_in_the_file_is_said_and_nothing_breaks(
