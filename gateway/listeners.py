@@ -7,6 +7,7 @@ certificate port 5500 does not listen, and says so.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import ssl
 from collections.abc import Callable
@@ -86,18 +87,20 @@ class PeerPort:
         self._server = server
         self._contexts = contexts
         self._listening = False
+        self._following = asyncio.Lock()  # several changes at once begin to listen once
 
     async def follow(self) -> None:
         """Begin to listen, or use a new context for the connections to come."""
-        self._contexts.refresh()
-        context = self._contexts.peer_server
-        if context is None:
-            return
-        self._server.ssl = context
-        if not self._listening:
-            await self._server.start()
-            self._listening = True
-            log.info("message port listens", extra={"port": self._server.port})
+        async with self._following:
+            self._contexts.refresh()
+            context = self._contexts.peer_server
+            if context is None:
+                return
+            self._server.ssl = context
+            if not self._listening:
+                await self._server.start()
+                self._listening = True
+                log.info("message port listens", extra={"port": self._server.port})
 
     async def close(self) -> None:
         """Stop listening and end what is open."""

@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 from gateway.admin.deps import AdminDeps
 from gateway.admin.ids import row_id, show_ms
 from gateway.runtime.admin_api import bad_request, decode_id, encode_id, not_found
-from gateway.serverconf import store
+from gateway.serverconf import store_groups
 from gateway.serverconf.model import LocalGroup, Subject
 from gateway.xroad.identifiers import ClientId, GlobalGroupId, LocalGroupId, client_of
 
@@ -90,7 +90,7 @@ class Subjects:
         return globalconf.member_name(subject)
 
     def _local_groups(self) -> tuple[LocalGroup, ...]:
-        return store.list_local_groups(self.tx, self.provider)
+        return store_groups.list_local_groups(self.tx, self.provider)
 
     def _local_group(self, text: str) -> LocalGroup:
         number = row_id(text)

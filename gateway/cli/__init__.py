@@ -9,6 +9,8 @@ from importlib.metadata import entry_points
 
 import typer
 
+EXIT_USAGE = 2
+
 
 def build_app() -> typer.Typer:
     """Return the whole command with every group that an installed package offers."""
@@ -29,5 +31,11 @@ def build_app() -> typer.Typer:
 
 
 def main() -> None:
-    """Run the command line."""
-    build_app()()
+    """Run the command line; a setting that cannot be used is told in one line."""
+    from gateway.runtime.settings import SettingsError
+
+    try:
+        build_app()()
+    except SettingsError as error:
+        typer.echo(f"Error: {error}", err=True)
+        raise SystemExit(EXIT_USAGE) from None

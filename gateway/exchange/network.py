@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from types import TracebackType
 
 from gateway.runtime.http.problems import ConnectFailed, HttpProblem, PeerRefused, TlsFailed, UnknownHost
 from gateway.xroad.faults import ServiceFailed
@@ -20,10 +19,21 @@ def code_of(problem: HttpProblem) -> str:
     return "io_error"
 
 
-@contextmanager
-def network_faults(where: str) -> Iterator[None]:
+class network_faults:  # noqa: N801  it is used like a function
     """Turn problems of the enclosed HTTP exchange with `where` into ServiceFailed."""
-    try:
-        yield
-    except HttpProblem as problem:
-        raise ServiceFailed(code_of(problem), "exchange.network", where=where, reason=str(problem)) from problem
+
+    __slots__ = ("_where",)
+
+    def __init__(self, where: object) -> None:
+        self._where = where
+
+    def __enter__(self) -> None:
+        """Begin."""
+
+    def __exit__(
+        self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Translate what came out."""
+        if isinstance(problem, HttpProblem):
+            where, reason = str(self._where), str(problem)
+            raise ServiceFailed(code_of(problem), "exchange.network", where=where, reason=reason) from problem

@@ -32,7 +32,10 @@ class InboundRequest:
     def header(self, name: str) -> str | None:
         """Return the last header of this name in any case (X-Road takes the last one), or None."""
         wanted = name.lower()
-        return next((value for key, value in reversed(self.headers) if key.lower() == wanted), None)
+        for key, value in reversed(self.headers):
+            if key.lower() == wanted:
+                return value
+        return None
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,7 @@ from gateway.runtime.group_commit import CommitUnavailable
 WAL_AUTOCHECKPOINT_PAGES: Final = 16_000  # the checkpoint runs beside the commits; this is the backstop
 _WRITER_LOCK: Final = 0x53_55_52_4C_4F_47  # "SURLOG": PostgreSQL's advisory lock of the one writer
 _KNOWN_SKELETONS: Final = 4096
-_ROWS_PER_STATEMENT: Final = (32, 8, 1)  # few shapes, so that prepared statements are found again
+_ROWS_PER_STATEMENT: Final = (32, 16, 8, 4, 2, 1)  # few shapes, so that prepared statements are found again
 
 _RECORD_COLUMNS: Final = (
     "sequence", "time_ms", "side", "is_response", "query_id", "x_request_id", "client", "provider", "service_code",

@@ -10,6 +10,7 @@ from __future__ import annotations
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -55,12 +56,17 @@ def parse_url(service: ServiceRecord) -> ServiceAddress:
     if not service.url:
         raise ServiceFailed("service_missing_url", "forward.no_url", service=service.id)
     try:
-        url = urlsplit(service.url)
-        port = url.port or (443 if url.scheme == "https" else 80)
+        return _split_url(service.url)
     except ValueError as cause:
         raise ServiceFailed("service_malformed_url", "forward.bad_url", service=service.id, url=service.url) from cause
+
+
+@lru_cache(maxsize=1024)
+def _split_url(text: str) -> ServiceAddress:
+    url = urlsplit(text)
+    port = url.port or (443 if url.scheme == "https" else 80)
     if url.scheme not in ("http", "https") or not url.hostname:
-        raise ServiceFailed("service_malformed_url", "forward.bad_url", service=service.id, url=service.url)
+        raise ValueError("not an http or https URL")
     path = url.path + (f"?{url.query}" if url.query else "")
     return ServiceAddress(url.hostname, port, url.scheme == "https", path)
 
@@ -119,7 +125,7 @@ class ServiceCaller:
             content_type = (response.header("content-type") or "").strip()
             if not content_type:
                 raise MalformedMessage("invalid_content_type", "forward.no_content_type", service=service.id)
-            with network_faults(f"{service.id}"):
+            with network_faults(service.id):
                 raw = await read_bounded(response.body, limit_bytes)
         finally:
             response.close()
@@ -142,7 +148,7 @@ class ServiceCaller:
             body = request.body.chunks()
         response = await self._request(service, address, request.method, target, headers, body, timeline)
         try:
-            with network_faults(f"{service.id}"):
+            with network_faults(service.id):
                 spooled = await spool_body(response.body, spool, limit_bytes)
         finally:
             response.close()
@@ -166,7 +172,7 @@ class ServiceCaller:
             self._check_service(service, address, facts.peer_certificate)
             timeline.request_out_ms = int(self.clock.now().timestamp() * 1000)
 
-        with network_faults(f"{service.id}"):
+        with network_faults(service.id):
             return await self.http.request(
                 method,
                 host=address.host,

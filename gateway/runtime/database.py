@@ -8,6 +8,7 @@ through psycopg 3. Schemas live as Alembic scripts inside the packages and need 
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -16,16 +17,16 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, Final
 
-import alembic.command
-import alembic.config
 import sqlalchemy
-from alembic import context as alembic_context
-from sqlalchemy import Connection, Engine, MetaData, event
+from sqlalchemy import Connection, Engine, MetaData, event, inspect
 from sqlalchemy.engine import URL, make_url
 
 BUSY_TIMEOUT_S: Final = 10.0
 _READ_ONLY: Final = "surma_read_only"
 _MIGRATION_LOCK: Final = 0x53_55_52_4D_41  # "SURMA": the advisory lock PostgreSQL migrations queue on
+
+_REVISION: Final = re.compile(r"""^revision(?:\s*:[^=]+)?\s*=\s*["']([^"']+)["']""", re.MULTILINE)
+_DOWN_REVISION: Final = re.compile(r"""^down_revision(?:\s*:[^=]+)?\s*=\s*["']([^"']+)["']""", re.MULTILINE)
 
 # Alembic's `context` is one per process; two threads must not run it at the same time.
 _alembic = threading.Lock()
@@ -137,18 +138,47 @@ def migrate(database: Database, scripts: str | Path) -> None:
 def _upgrade(database: Database, folder: Path) -> None:
     if not (folder / "env.py").is_file():
         raise ValueError(f"{folder} holds no Alembic environment (env.py)")
+    if _is_current(database, folder):
+        return
+    import alembic.command  # ten megabytes that a process which migrates nothing does without
+    import alembic.config
+
     config = alembic.config.Config()
     config.set_main_option("script_location", str(folder).replace("%", "%%"))
     with _alembic, database.transaction() as connection:
         if not database.is_sqlite:  # SQLite's BEGIN IMMEDIATE is such a lock already
             connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})")
         config.attributes["connection"] = connection
-        config.attributes["version_table"] = f"alembic_version_{folder.name}"
+        config.attributes["version_table"] = _version_table(folder)
         alembic.command.upgrade(config, "head")
+
+
+def _version_table(folder: Path) -> str:
+    return f"alembic_version_{folder.name}"
+
+
+def _is_current(database: Database, folder: Path) -> bool:
+    """Tell whether the schema is at the newest revision that the scripts hold."""
+    with database.reading() as connection:
+        if not inspect(connection).has_table(_version_table(folder)):
+            return False
+        revision = connection.exec_driver_sql(f"SELECT version_num FROM {_version_table(folder)}").scalar()  # noqa: S608
+    return revision is not None and revision == _newest_revision(folder)
+
+
+def _newest_revision(folder: Path) -> str | None:
+    """Return the one revision that no other follows; None when the scripts do not tell."""
+    scripts = [path.read_text(encoding="utf-8") for path in (folder / "versions").glob("*.py")]
+    revisions = {found[1] for text in scripts if (found := _REVISION.search(text))}
+    followed = {found[1] for text in scripts if (found := _DOWN_REVISION.search(text))}
+    heads = revisions - followed
+    return heads.pop() if len(heads) == 1 else None
 
 
 def run_migrations(metadata: MetaData | None = None) -> None:
     """Run the revisions on the connection `migrate` opened: all that an `env.py` has to call."""
+    from alembic import context as alembic_context
+
     attributes = alembic_context.config.attributes
     alembic_context.configure(
         connection=attributes["connection"],

@@ -7,7 +7,8 @@ neither method nor path and matches only the right to the whole service.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from enum import Enum
 from functools import lru_cache
 from typing import Final
 from urllib.parse import unquote
@@ -84,7 +85,7 @@ def endpoint_matches(rule_method: str, rule_path: str, method: str | None, path:
         return rule_method == BASE_METHOD and rule_path == BASE_PATH
     if rule_method not in (BASE_METHOD, method.upper()):
         return False
-    return _glob(rule_path).fullmatch(path) is not None
+    return rule_path == BASE_PATH or _matches(_pieces(rule_path), path)
 
 
 def rule_path(service_path: str) -> str:
@@ -98,8 +99,40 @@ def rule_path(service_path: str) -> str:
     )
 
 
+class _Wildcard(Enum):
+    SEGMENT = "*"  # any run without a slash
+    ANYTHING = "**"
+
+
 @lru_cache(maxsize=4096)
-def _glob(pattern: str) -> re.Pattern[str]:
-    pieces = re.findall(r"\\\*|\*\*|\*|[^*\\]+|\\", pattern)
-    table = {"**": ".*", "*": "[^/]*", r"\*": r"\*"}
-    return re.compile("".join(table.get(piece) or re.escape(piece) for piece in pieces), re.DOTALL)
+def _pieces(pattern: str) -> tuple[str | _Wildcard, ...]:
+    table: dict[str, str | _Wildcard] = {"**": _Wildcard.ANYTHING, "*": _Wildcard.SEGMENT, r"\*": "*"}
+    return tuple(table.get(piece, piece) for piece in re.findall(r"\\\*|\*\*|\*|[^*\\]+|\\", pattern))
+
+
+def _matches(pieces: Sequence[str | _Wildcard], path: str) -> bool:
+    """Hold a path against a glob rule, going back to the last wildcard only.
+
+    That is enough, for an earlier one could take nothing that the last cannot; a regular expression
+    would try them all, and let a caller keep us busy with a long path.
+    """
+    piece, at = 0, 0
+    segment: tuple[int, int] | None = None  # the piece after the last `*`, and where it was tried
+    anything: tuple[int, int] | None = None
+    while piece < len(pieces) or at < len(path):
+        current = pieces[piece] if piece < len(pieces) else None
+        if current is _Wildcard.ANYTHING:
+            piece, anything, segment = piece + 1, (piece + 1, at), None
+        elif current is _Wildcard.SEGMENT:
+            piece, segment = piece + 1, (piece + 1, at)
+        elif isinstance(current, str) and path.startswith(current, at):
+            piece, at = piece + 1, at + len(current)
+        elif segment is not None and segment[1] < len(path) and path[segment[1]] != "/":
+            piece, at = segment[0], segment[1] + 1
+            segment = (piece, at)
+        elif anything is not None and anything[1] < len(path):
+            piece, at = anything[0], anything[1] + 1
+            anything, segment = (piece, at), None
+        else:
+            return False
+    return True

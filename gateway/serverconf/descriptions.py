@@ -20,7 +20,7 @@ NS_WSDL: Final = "http://schemas.xmlsoap.org/wsdl/"
 SOAP_BINDINGS: Final = ("http://schemas.xmlsoap.org/wsdl/soap/", "http://schemas.xmlsoap.org/wsdl/soap12/")
 METHODS: Final = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
 MAX_DOCUMENT_BYTES: Final = 10 * 1024 * 1024
-_PARAMETER: Final = re.compile(r"\{[^/{}]*\}")
+_PARAMETERS: Final = re.compile(r"(?:\{[^/{}]*\})+")  # several in a row are still one run without a slash
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +99,7 @@ def parse_openapi(document: bytes) -> DescribedApi:
     url = servers[0].get("url", "") if isinstance(servers, list) and servers and isinstance(servers[0], dict) else ""
     paths = tree.get("paths")
     endpoints = [
-        (method.upper(), _PARAMETER.sub("*", str(path)))
+        (method.upper(), _PARAMETERS.sub("*", str(path).replace("*", r"\*")))
         for path, item in (paths if isinstance(paths, dict) else {}).items()
         if isinstance(item, dict)
         for method in METHODS

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from gateway.runtime.database import Database
-from gateway.serverconf import store
+from gateway.serverconf import store, store_rows
 from gateway.serverconf.model import ServerConf
 
 
@@ -15,6 +15,7 @@ class ServerConfProvider:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._current = self._read()
+        self._refreshing = asyncio.Lock()  # a slow look must not bring an older snapshot back
 
     def current(self) -> ServerConf:
         """Return the snapshot that new exchanges work with."""
@@ -22,11 +23,12 @@ class ServerConfProvider:
 
     async def refresh(self) -> None:
         """Look at the change counter and swap the snapshot if it moved; cheap when it did not."""
-        self._current = await asyncio.to_thread(self._newer)
+        async with self._refreshing:
+            self._current = await asyncio.to_thread(self._newer)
 
     def _newer(self) -> ServerConf:
         with self._database.transaction() as connection:
-            if store.read_version(connection) == self._current.version:
+            if store_rows.read_version(connection) == self._current.version:
                 return self._current
             return store.read_snapshot(connection)
 

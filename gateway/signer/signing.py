@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
-from typing import Final
+from typing import Final, Generic, TypeVar
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -39,15 +39,21 @@ from gateway.xroad.globalconf.lookup import GlobalConf
 from gateway.xroad.identifiers import MemberId
 from gateway.xroad.pki.certificates import der_of, is_valid_at, key_of, load_certificate, sha1_of
 from gateway.xroad.pki.keys import algorithm_for, sign_digest
+from gateway.xroad.pki.ocsp import OcspStatus
 from gateway.xroad.signature.signed_message import SigningIdentity
 
 RSA_THREADS: Final = 2
 MAX_STATUS_QUESTIONS: Final = 64  # certificates asked about in one request to port 5577
 
 
+Kept = TypeVar("Kept", covariant=True)
+
+
 @dataclass(frozen=True, slots=True)
-class _Chosen:
-    identity: SigningIdentity
+class _Chosen(Generic[Kept]):
+    """What was chosen, by which snapshots, and how long it holds."""
+
+    kept: Kept
     snapshot: KeyringSnapshot
     globalconf: GlobalConf
     until: datetime
@@ -73,7 +79,8 @@ class Signer:
         self._clock = clock
         self._digest = digest
         self._pool = ThreadPoolExecutor(RSA_THREADS, thread_name_prefix="sign")
-        self._chosen: dict[MemberId, _Chosen] = {}
+        self._chosen: dict[MemberId, _Chosen[SigningIdentity]] = {}
+        self._own_status: _Chosen[tuple[bytes, ...]] | None = None
         self._snapshot = KeyringSnapshot(-1, (), ())
         self.reload()
 
@@ -86,7 +93,7 @@ class Signer:
         with self._database.reading() as connection:
             snapshot = store.read_snapshot(connection)
         self._snapshot = snapshot
-        self._chosen = {}
+        self._forget_chosen()
 
     def reload_if_changed(self) -> bool:
         """Read the tables anew when another process changed them; call it once a second, off the event loop."""
@@ -113,12 +120,14 @@ class Signer:
         globalconf = self._configuration.current()
         known = self._chosen.get(member)
         if known is not None and _holds(known, self._snapshot, globalconf, at) and self._keystore.is_logged_in:
-            return known.identity
+            return known.kept
         chosen = self._choose(member, self._snapshot, globalconf, at)
         self._chosen[member] = chosen
-        return chosen.identity
+        return chosen.kept
 
-    def _choose(self, member: MemberId, snapshot: KeyringSnapshot, globalconf: GlobalConf, at: datetime) -> _Chosen:
+    def _choose(
+        self, member: MemberId, snapshot: KeyringSnapshot, globalconf: GlobalConf, at: datetime
+    ) -> _Chosen[SigningIdentity]:
         candidates = _newest_first(record for record in snapshot.certificates if record.member == member)
         if not candidates:
             raise SigningUnavailable("key_not_found", "signer.no_certificate", member=member)
@@ -139,7 +148,7 @@ class Signer:
         snapshot: KeyringSnapshot,
         globalconf: GlobalConf,
         at: datetime,
-    ) -> _Chosen:
+    ) -> _Chosen[SigningIdentity]:
         certificate = load_certificate(record.der)
         key = snapshot.key_of(record)
         if not record.active:
@@ -166,7 +175,7 @@ class Signer:
             algorithm=algorithm_for(key_of(certificate), self._digest),
             key=record.key,
         )
-        until = status[1].fresh_until(globalconf.ocsp_freshness_s, check_next_update=globalconf.verify_next_update)
+        until = _fresh_until(status[1], globalconf)
         return _Chosen(identity, snapshot, globalconf, min(until, certificate.not_valid_after_utc))
 
     def _intermediates(
@@ -218,16 +227,27 @@ class Signer:
         """
         at = self._clock.now()
         globalconf = self._configuration.current()
+        known = self._own_status
+        if known is not None and _holds(known, self._snapshot, globalconf, at):
+            return known.kept
+        snapshot = self._snapshot
         record = self._authentication_record(at)
         path = self._path(record, globalconf, at)
-        if self._ocsp.find(path[0], path[1], globalconf, at) is None:
+        found = self._statuses(path, globalconf, at)
+        if not found or found[0] is None:
             raise SigningUnavailable(
                 "ssl_authentication_failed",
                 "signer.no_authentication_status",
                 hash=record.hash,
                 reason=self._ocsp.explain(path[0], path[1], globalconf, at),
             )
-        return self._available(path, globalconf, at)
+        good = [status for status in found if status is not None]
+        until = min(_fresh_until(status, globalconf) for _, status in good)
+        responses = tuple(response for response, _ in good)
+        until = min(until, *(certificate.not_valid_after_utc for certificate in path[:-1]))
+        if self._keystore.is_logged_in:  # before, another certificate may be the one in force
+            self._own_status = _Chosen(responses, snapshot, globalconf, until)
+        return responses
 
     def _authentication_record(self, at: datetime) -> CertificateRecord:
         usable = _newest_first(
@@ -250,8 +270,12 @@ class Signer:
             raise SigningUnavailable(refusal.code, refusal.text_id, **refusal.facts) from refusal
 
     def _available(self, path: Sequence[x509.Certificate], globalconf: GlobalConf, at: datetime) -> tuple[bytes, ...]:
-        found = (self._ocsp.find(certificate, issuer, globalconf, at) for certificate, issuer in pairwise(path))
-        return tuple(status[0] for status in found if status is not None)
+        return tuple(status[0] for status in self._statuses(path, globalconf, at) if status is not None)
+
+    def _statuses(
+        self, path: Sequence[x509.Certificate], globalconf: GlobalConf, at: datetime
+    ) -> list[tuple[bytes, OcspStatus] | None]:
+        return [self._ocsp.find(certificate, issuer, globalconf, at) for certificate, issuer in pairwise(path)]
 
     # certificate status
 
@@ -294,10 +318,18 @@ class Signer:
         try:
             await self._ocsp.refresh(self.certificates_in_use())
         finally:
-            self._chosen = {}  # the next signature carries the newest response
+            self._forget_chosen()  # the next signature carries the newest response
+
+    def _forget_chosen(self) -> None:
+        self._chosen = {}
+        self._own_status = None
 
 
-def _holds(known: _Chosen, snapshot: KeyringSnapshot, globalconf: GlobalConf, at: datetime) -> bool:
+def _fresh_until(status: OcspStatus, globalconf: GlobalConf) -> datetime:
+    return status.fresh_until(globalconf.ocsp_freshness_s, check_next_update=globalconf.verify_next_update)
+
+
+def _holds(known: _Chosen[object], snapshot: KeyringSnapshot, globalconf: GlobalConf, at: datetime) -> bool:
     return known.snapshot is snapshot and known.globalconf is globalconf and at < known.until
 
 

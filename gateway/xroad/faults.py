@@ -19,9 +19,9 @@ unknown code as opaque.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from enum import Enum
+from types import TracebackType
 from typing import Final, Self
 
 # New spelling -> old spelling, where the old one is not simply CamelCase of the new one.
@@ -182,12 +182,20 @@ class RemoteFault(Exception):  # noqa: N818
         self.content_type = content_type
 
 
-@contextmanager
-def blame(party: Party) -> Iterator[None]:
+class blame:  # noqa: N801  it is used like a function
     """Say whose bytes the enclosed steps read; the innermost word counts."""
-    try:
-        yield
-    except XRoadFault as fault:
-        if fault.party is None:
-            fault.party = party
-        raise
+
+    __slots__ = ("_party",)
+
+    def __init__(self, party: Party) -> None:
+        self._party = party
+
+    def __enter__(self) -> None:
+        """Begin."""
+
+    def __exit__(
+        self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Put the word on a fault that came out."""
+        if isinstance(fault, XRoadFault) and fault.party is None:
+            fault.party = self._party

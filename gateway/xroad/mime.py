@@ -90,7 +90,10 @@ def boundary_of(value: str) -> bytes:
 def header_of(headers: Iterable[tuple[str, str]], name: str) -> str | None:
     """Return the first header called `name`, without regard to case."""
     wanted = name.lower()
-    return next((value for key, value in headers if key.lower() == wanted), None)
+    for key, value in headers:
+        if key.lower() == wanted:
+            return value
+    return None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 
-from gateway.runtime.http.framing import read_request_head, read_response_head
+from gateway.runtime.http.heads import read_request_head, read_response_head
 from gateway.runtime.http.problems import HttpProblem
 from gateway.serverconf.descriptions import parse_openapi, parse_wsdl
 from gateway.xroad.asic.container import read_container

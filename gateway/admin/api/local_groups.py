@@ -12,7 +12,7 @@ from gateway.admin import roles
 from gateway.admin.deps import AdminDeps
 from gateway.admin.ids import client_id, row_id, show_client_id, show_ms
 from gateway.runtime.admin_api import check_identifier, conflict, not_found
-from gateway.serverconf import store
+from gateway.serverconf import store_groups
 from gateway.serverconf.model import LocalGroup
 from gateway.xroad.identifiers import ClientId
 
@@ -43,7 +43,7 @@ def local_groups_router(deps: AdminDeps) -> APIRouter:
     def existing(text: str) -> LocalGroup:
         number = row_id(text)
         with deps.database.reading() as tx:
-            found = store.find_local_group(tx, number) if number is not None else None
+            found = store_groups.find_local_group(tx, number) if number is not None else None
         if found is None:
             raise not_found("local_group_not_found", text)
         return found
@@ -84,14 +84,14 @@ def local_groups_router(deps: AdminDeps) -> APIRouter:
     async def list_groups(id: str) -> list[dict[str, Any]]:
         client = existing_client(id)
         with deps.database.reading() as tx:
-            return [show(group, members=False) for group in store.list_local_groups(tx, client)]
+            return [show(group, members=False) for group in store_groups.list_local_groups(tx, client)]
 
     @router.post("/clients/{id}/local-groups", status_code=201, dependencies=roles.KEEP_SERVICES)
     async def add_group(id: str, body: LocalGroupAdd) -> dict[str, Any]:
         client, code = existing_client(id), check_identifier("code", body.code)
         try:
             with deps.database.transaction() as tx:
-                new_id = store.put_local_group(tx, client, code, body.description, deps.now_ms())
+                new_id = store_groups.put_local_group(tx, client, code, body.description, deps.now_ms())
         except IntegrityError:
             raise conflict("local_group_code_already_exists", code) from None
         await deps.after_change()
@@ -105,7 +105,7 @@ def local_groups_router(deps: AdminDeps) -> APIRouter:
     async def describe(id: str, body: LocalGroupDescription) -> dict[str, Any]:
         group = existing(id)
         with deps.database.transaction() as tx:
-            store.set_local_group(tx, group.id, body.description, deps.now_ms())
+            store_groups.set_local_group(tx, group.id, body.description, deps.now_ms())
         await deps.after_change()
         return show(existing(id))
 
@@ -113,14 +113,14 @@ def local_groups_router(deps: AdminDeps) -> APIRouter:
     async def delete_group(id: str) -> None:
         group = existing(id)
         with deps.database.transaction() as tx:
-            store.delete_local_group(tx, group)
+            store_groups.delete_local_group(tx, group)
         await deps.after_change()
 
     @router.post("/local-groups/{id}/members", status_code=201, dependencies=roles.KEEP_SERVICES)
     async def add_members(id: str, body: Members) -> Members:
         group, members = existing(id), [known(text) for text in body.items]
         with deps.database.transaction() as tx:
-            if not store.add_to_local_group(tx, group.id, members, deps.now_ms()):
+            if not store_groups.add_to_local_group(tx, group.id, members, deps.now_ms()):
                 raise conflict("local_group_member_already_exists")
         await deps.after_change()
         return body
@@ -129,7 +129,7 @@ def local_groups_router(deps: AdminDeps) -> APIRouter:
     async def remove_members(id: str, body: Members) -> None:
         group, members = existing(id), [client_id(text) for text in body.items]
         with deps.database.transaction() as tx:
-            if not store.take_from_local_group(tx, group.id, members, deps.now_ms()):
+            if not store_groups.take_from_local_group(tx, group.id, members, deps.now_ms()):
                 raise not_found("local_group_member_not_found")
         await deps.after_change()
 

@@ -16,7 +16,7 @@ from gateway.admin.deps import AdminDeps
 from gateway.admin.ids import client_id, show_ms
 from gateway.admin.subjects import Subjects
 from gateway.runtime.admin_api import conflict, not_found
-from gateway.serverconf import store
+from gateway.serverconf import store_services
 from gateway.serverconf.model import AccessRight, Subject
 from gateway.xroad.identifiers import ClientId
 
@@ -69,7 +69,7 @@ def service_clients_router(deps: AdminDeps) -> APIRouter:
         ]
 
     def base_endpoint(tx: Connection, provider: ClientId, service_code: str) -> int:
-        for endpoint in store.list_endpoints(tx, provider, service_code):
+        for endpoint in store_services.list_endpoints(tx, provider, service_code):
             if endpoint.is_base:
                 return endpoint.id
         raise not_found("service_not_found", service_code)
@@ -119,7 +119,7 @@ def service_clients_router(deps: AdminDeps) -> APIRouter:
             subjects = Subjects(deps, tx, provider)
             subject = subjects.require(subjects.read(subject_id))
             for item in body.items:
-                if not store.grant(tx, base_endpoint(tx, provider, item.service_code), subject, deps.now_ms()):
+                if not store_services.grant(tx, base_endpoint(tx, provider, item.service_code), subject, deps.now_ms()):
                     raise conflict("duplicate_accessright", item.service_code)
         await deps.after_change()
         return show_rights(provider, subject)
@@ -134,7 +134,7 @@ def service_clients_router(deps: AdminDeps) -> APIRouter:
         with deps.database.transaction() as tx:
             subject = Subjects(deps, tx, provider).read(subject_id)
             for item in body.items:
-                if not store.revoke(tx, base_endpoint(tx, provider, item.service_code), subject):
+                if not store_services.revoke(tx, base_endpoint(tx, provider, item.service_code), subject):
                     raise not_found("accessright_not_found", item.service_code)
         await deps.after_change()
 

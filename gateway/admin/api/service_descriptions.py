@@ -14,6 +14,7 @@ from gateway.admin.api.services import check_url, show_service
 from gateway.admin.deps import AdminDeps
 from gateway.admin.ids import client_id, full_code, row_id, show_client_id, show_ms
 from gateway.runtime.admin_api import (
+    ApiError,
     ApiWarning,
     bad_request,
     check_identifier,
@@ -22,7 +23,7 @@ from gateway.runtime.admin_api import (
     warnings_detected,
 )
 from gateway.runtime.fetch import FetchError, expect_ok
-from gateway.serverconf import store
+from gateway.serverconf import store_services
 from gateway.serverconf.descriptions import DescribedService, parse_openapi, parse_wsdl
 from gateway.serverconf.model import ServiceDescription, ServiceKind, ServiceRecord
 from gateway.xroad.faults import XRoadFault
@@ -114,11 +115,24 @@ async def read_description(deps: AdminDeps, kind: ServiceKind, url: str, rest_co
         raise bad_request("service_description_download_failed", url, str(failure)) from failure
     try:
         if kind is ServiceKind.WSDL:
-            return ReadDescription(parse_wsdl(document))
+            return ReadDescription(tuple(_checked(service) for service in parse_wsdl(document)))
         api = parse_openapi(document)
     except XRoadFault as fault:
         raise bad_request("invalid_wsdl" if kind is ServiceKind.WSDL else "openapi_parsing_error", str(fault)) from None
     return ReadDescription((DescribedService(code, None, None, _api_url(api.url, url)),), api.endpoints)
+
+
+def _checked(service: DescribedService) -> DescribedService:
+    for part in (service.code, *([] if service.version is None else [service.version])):
+        try:
+            check_identifier("service", part)
+        except ApiError:
+            raise bad_request("invalid_wsdl_service_identifier", part) from None
+    try:
+        check_url(service.url)
+    except ApiError:
+        raise bad_request("invalid_service_url", service.url) from None
+    return service
 
 
 def _api_url(server_url: str, document_url: str) -> str:
@@ -133,12 +147,12 @@ def store_description(tx: Connection, deps: AdminDeps, description: ServiceDescr
     known = {record.id: record for record in description.services}
     wanted = {ServiceId(description.client, s.code, s.version): s for s in read.services}
     for gone in known.keys() - wanted.keys():
-        store.delete_service(tx, description.id, gone)
+        store_services.delete_service(tx, description.id, gone)
     for service, described in wanted.items():
         before = known.get(service)
         # The address of a REST service is that of its description.
         keeps_url = before is not None and description.kind is not ServiceKind.REST
-        store.put_service(
+        store_services.put_service(
             tx,
             description.id,
             ServiceRecord(
@@ -152,10 +166,10 @@ def store_description(tx: Connection, deps: AdminDeps, description: ServiceDescr
             ),
         )
         if description.kind is ServiceKind.OPENAPI3:
-            store.drop_generated_endpoints(tx, description.client, service.service_code, read.endpoints)
+            store_services.drop_generated_endpoints(tx, description.client, service.service_code, read.endpoints)
         for method, path in read.endpoints:
-            store.put_endpoint(tx, description.client, service.service_code, method, path, generated=True)
-    store.set_description(tx, description.id, refreshed_at_ms=deps.now_ms())
+            store_services.put_endpoint(tx, description.client, service.service_code, method, path, generated=True)
+    store_services.set_description(tx, description.id, refreshed_at_ms=deps.now_ms())
 
 
 def check_free(deps: AdminDeps, client: ClientId, kind: ServiceKind, read: ReadDescription, own_id: int | None) -> None:
@@ -182,7 +196,7 @@ def check_free(deps: AdminDeps, client: ClientId, kind: ServiceKind, read: ReadD
 
 def check_url_free(tx: Connection, client: ClientId, kind: ServiceKind, url: str, own_id: int | None) -> None:
     """Refuse an address that another description of this client has."""
-    for other in store.list_descriptions(tx, client):
+    for other in store_services.list_descriptions(tx, client):
         if other.url == url and other.id != own_id:
             raise conflict("wsdl_exists" if kind is ServiceKind.WSDL else "url_already_exists", url)
 
@@ -210,7 +224,7 @@ def service_descriptions_router(deps: AdminDeps) -> APIRouter:
     def existing(text: str) -> ServiceDescription:
         number = row_id(text)
         with deps.database.reading() as tx:
-            found = store.find_description(tx, number) if number is not None else None
+            found = store_services.find_description(tx, number) if number is not None else None
         if found is None:
             raise not_found("service_description_not_found", text)
         return found
@@ -219,7 +233,7 @@ def service_descriptions_router(deps: AdminDeps) -> APIRouter:
     async def list_descriptions(id: str) -> list[dict[str, Any]]:
         client = existing_client(id)
         with deps.database.reading() as tx:
-            found = store.list_descriptions(tx, client)
+            found = store_services.list_descriptions(tx, client)
         return [show_description(description, deps) for description in found]
 
     @router.post("/clients/{id}/service-descriptions", status_code=201, dependencies=roles.KEEP_SERVICES)
@@ -231,7 +245,7 @@ def service_descriptions_router(deps: AdminDeps) -> APIRouter:
         check_free(deps, client, kind, read, None)
         with deps.database.transaction() as tx:
             check_url_free(tx, client, kind, url, None)
-            new_id = store.add_description(
+            new_id = store_services.add_description(
                 tx, client, url=url, kind=kind, disabled_notice=FIRST_NOTICE, refreshed_at_ms=deps.now_ms()
             )
             store_description(tx, deps, _found(tx, new_id), read)
@@ -260,10 +274,10 @@ def service_descriptions_router(deps: AdminDeps) -> APIRouter:
             warn_of_changes(description, read)
         with deps.database.transaction() as tx:
             check_url_free(tx, description.client, description.kind, url, description.id)
-            store.set_description(tx, description.id, url=url)
+            store_services.set_description(tx, description.id, url=url)
             if code is not None and description.kind is not ServiceKind.WSDL:
                 for record in description.services:
-                    store.rename_service(tx, description.id, record.id, code)
+                    store_services.rename_service(tx, description.id, record.id, code)
             store_description(tx, deps, _found(tx, description.id), read)
         await deps.after_change()
         return show_description(existing(id), deps)
@@ -286,7 +300,7 @@ def service_descriptions_router(deps: AdminDeps) -> APIRouter:
     async def enable(id: str) -> None:
         description = existing(id)
         with deps.database.transaction() as tx:
-            store.set_description(tx, description.id, disabled=False, disabled_notice=None)
+            store_services.set_description(tx, description.id, disabled=False, disabled_notice=None)
         await deps.after_change()
 
     @router.put("/service-descriptions/{id}/disable", status_code=204, dependencies=roles.KEEP_SERVICES)
@@ -294,21 +308,21 @@ def service_descriptions_router(deps: AdminDeps) -> APIRouter:
         description = existing(id)
         notice = (body.disabled_notice if body is not None else None) or FIRST_NOTICE
         with deps.database.transaction() as tx:
-            store.set_description(tx, description.id, disabled=True, disabled_notice=notice)
+            store_services.set_description(tx, description.id, disabled=True, disabled_notice=notice)
         await deps.after_change()
 
     @router.delete("/service-descriptions/{id}", status_code=204, dependencies=roles.KEEP_SERVICES)
     async def delete(id: str) -> None:
         description = existing(id)
         with deps.database.transaction() as tx:
-            store.delete_description(tx, description.id)
+            store_services.delete_description(tx, description.id)
         await deps.after_change()
 
     return router
 
 
 def _found(tx: Connection, description_id: int) -> ServiceDescription:
-    description = store.find_description(tx, description_id)
+    description = store_services.find_description(tx, description_id)
     assert description is not None
     return description
 

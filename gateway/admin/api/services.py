@@ -14,7 +14,7 @@ from gateway.admin.deps import AdminDeps
 from gateway.admin.ids import full_code, parse_service, row_id, show_service_id
 from gateway.admin.subjects import Subjects
 from gateway.runtime.admin_api import bad_request, conflict, not_found
-from gateway.serverconf import store
+from gateway.serverconf import store_services
 from gateway.serverconf.model import Endpoint, ServiceKind, ServiceRecord
 from gateway.xroad.identifiers import ClientId
 
@@ -57,8 +57,8 @@ class EndpointBody(BaseModel):
 
 def show_service(tx: Connection, record: ServiceRecord) -> dict[str, Any]:
     """Return a service as the API shows it."""
-    endpoints = store.list_endpoints(tx, record.id.provider, record.id.service_code)
-    rights = store.list_rights(tx, [endpoint.id for endpoint in endpoints])
+    endpoints = store_services.list_endpoints(tx, record.id.provider, record.id.service_code)
+    rights = store_services.list_rights(tx, [endpoint.id for endpoint in endpoints])
     shown = {
         "id": show_service_id(record.id),
         "full_service_code": full_code(record.id),
@@ -110,7 +110,7 @@ def services_router(deps: AdminDeps) -> APIRouter:
     def existing_endpoint(text: str) -> tuple[ClientId, str, Endpoint]:
         number = row_id(text)
         with deps.database.reading() as tx:
-            found = store.find_endpoint(tx, number) if number is not None else None
+            found = store_services.find_endpoint(tx, number) if number is not None else None
         if found is None:
             raise not_found("endpoint_not_found", text)
         return found
@@ -122,11 +122,11 @@ def services_router(deps: AdminDeps) -> APIRouter:
     def subjects_of(provider: ClientId, endpoint_id: int) -> list[dict[str, Any]]:
         with deps.database.reading() as tx:
             subjects = Subjects(deps, tx, provider)
-            return [subjects.show(value, at) for _, value, at in store.list_rights(tx, [endpoint_id])]
+            return [subjects.show(value, at) for _, value, at in store_services.list_rights(tx, [endpoint_id])]
 
     def base_endpoint(record: ServiceRecord) -> int:
         with deps.database.reading() as tx:
-            endpoints = store.list_endpoints(tx, record.id.provider, record.id.service_code)
+            endpoints = store_services.list_endpoints(tx, record.id.provider, record.id.service_code)
         return next(endpoint.id for endpoint in endpoints if endpoint.is_base)
 
     async def grant(provider: ClientId, endpoint_id: int, body: ServiceClients) -> list[dict[str, Any]]:
@@ -134,7 +134,7 @@ def services_router(deps: AdminDeps) -> APIRouter:
             subjects = Subjects(deps, tx, provider)
             for item in body.items:
                 subject = subjects.require(subjects.read(item.id, item.service_client_type))
-                if not store.grant(tx, endpoint_id, subject, deps.now_ms()):
+                if not store_services.grant(tx, endpoint_id, subject, deps.now_ms()):
                     raise conflict("duplicate_accessright", item.id)
         await deps.after_change()
         return subjects_of(provider, endpoint_id)
@@ -143,7 +143,7 @@ def services_router(deps: AdminDeps) -> APIRouter:
         with deps.database.transaction() as tx:
             subjects = Subjects(deps, tx, provider)
             for item in body.items:
-                if not store.revoke(tx, endpoint_id, subjects.read(item.id, item.service_client_type)):
+                if not store_services.revoke(tx, endpoint_id, subjects.read(item.id, item.service_client_type)):
                     raise not_found("accessright_not_found", item.id)
         await deps.after_change()
 
@@ -156,10 +156,10 @@ def services_router(deps: AdminDeps) -> APIRouter:
         record = existing(id)
         url = check_url(body.url)
         with deps.database.transaction() as tx:
-            description = store.find_description(tx, record.description_id)
+            description = store_services.find_description(tx, record.description_id)
             assert description is not None
             if record.kind is ServiceKind.REST:  # its description is its address
-                store.set_description(tx, description.id, url=url)
+                store_services.set_description(tx, description.id, url=url)
             for other in description.services:
                 mine = other.id == record.id
                 changed = ServiceRecord(
@@ -172,7 +172,7 @@ def services_router(deps: AdminDeps) -> APIRouter:
                     other.title,
                 )
                 if changed != other:
-                    store.put_service(tx, description.id, changed)
+                    store_services.put_service(tx, description.id, changed)
         await deps.after_change()
         return shown(existing(id))
 
@@ -198,9 +198,10 @@ def services_router(deps: AdminDeps) -> APIRouter:
             raise bad_request("wrong_servicedescription_type", record.kind.value)
         provider, code = record.id.provider, record.id.service_code
         with deps.database.transaction() as tx:
-            if any((e.method, e.path) == (body.method, body.path) for e in store.list_endpoints(tx, provider, code)):
+            there = store_services.list_endpoints(tx, provider, code)
+            if any((endpoint.method, endpoint.path) == (body.method, body.path) for endpoint in there):
                 raise conflict("endpoint_already_exists", body.method, body.path)
-            new_id = store.put_endpoint(tx, provider, code, body.method, body.path, generated=False)
+            new_id = store_services.put_endpoint(tx, provider, code, body.method, body.path, generated=False)
         await deps.after_change()
         return show_endpoint(Endpoint(new_id, body.method, body.path), code)
 
@@ -215,10 +216,10 @@ def services_router(deps: AdminDeps) -> APIRouter:
         if endpoint.generated:
             raise bad_request("illegal_generated_endpoint_update", endpoint.path)
         with deps.database.transaction() as tx:
-            for other in store.list_endpoints(tx, provider, code):
+            for other in store_services.list_endpoints(tx, provider, code):
                 if (other.method, other.path) == (body.method, body.path) and other.id != endpoint.id:
                     raise conflict("endpoint_already_exists", body.method, body.path)
-            store.set_endpoint(tx, endpoint.id, body.method, body.path)
+            store_services.set_endpoint(tx, endpoint.id, body.method, body.path)
         await deps.after_change()
         return show_endpoint(Endpoint(endpoint.id, body.method, body.path), code)
 
@@ -228,7 +229,7 @@ def services_router(deps: AdminDeps) -> APIRouter:
         if endpoint.generated:
             raise bad_request("illegal_generated_endpoint_remove", endpoint.path)
         with deps.database.transaction() as tx:
-            store.delete_endpoint(tx, endpoint.id)
+            store_services.delete_endpoint(tx, endpoint.id)
         await deps.after_change()
 
     @router.get("/endpoints/{id}/service-clients", dependencies=roles.VIEW)

@@ -179,7 +179,7 @@ def keys_router(deps: AdminDeps) -> APIRouter:
         subject, member = _request_facts(deps, body)
         with api_errors():
             request = deps.keyring.request_certificate(id, body.key_usage_type, subject, member)
-        return _csr(request.der, body.csr_format)
+        return _csr(request.der, body.csr_format, 201)
 
     @router.get("/keys/{id}/csrs/{csr_id}", dependencies=roles.KEEP_KEYS)
     def get_request(id: str, csr_id: str, csr_format: CsrFormat = "DER") -> Response:
@@ -217,8 +217,6 @@ def _request_facts(deps: AdminDeps, asked: CsrGenerate) -> tuple[SubjectFacts, M
     return SubjectFacts(authority.profile, conf.server, organisation, host), member
 
 
-def _csr(der: bytes, csr_format: CsrFormat) -> Response:
-    if csr_format == "DER":
-        return Response(der, media_type="application/octet-stream")
-    pem = x509.load_der_x509_csr(der).public_bytes(Encoding.PEM)
-    return Response(pem, media_type="application/octet-stream")
+def _csr(der: bytes, csr_format: CsrFormat, status: int = 200) -> Response:
+    content = der if csr_format == "DER" else x509.load_der_x509_csr(der).public_bytes(Encoding.PEM)
+    return Response(content, status, media_type="application/octet-stream")

@@ -93,8 +93,8 @@ class _Scanner:
     """expat's handlers; `depth` is 1 inside the Envelope, 3 at header fields and body children."""
 
     __slots__ = (
-        "capture", "depth", "entry", "fault_stack", "found", "in_body", "local", "parser", "parts", "parts_of",
-        "start_at", "text",
+        "capture", "depth", "entry", "fault_stack", "found", "in_body", "is_deaf", "local", "parser", "parts",
+        "parts_of", "start_at", "text",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -102,7 +102,8 @@ class _Scanner:
         self.depth = 0
         self.in_body = False
         self.capture = -1  # the depth whose text is being collected
-        self.text: list[str] = []
+        self.text: list[str] = []  # what was heard since the last element that counts began
+        self.is_deaf = True  # no text is heard: setting a handler of expat's costs as much as an element
         self.entry: HeaderField | None = None
         self.parts: dict[str, str] = {}
         self.parts_of: dict[str, str] = {}
@@ -156,16 +157,19 @@ class _Scanner:
         if depth == 4:
             local = self.parts_of.get(name)
             if local is None:
-                self.parser.CharacterDataHandler = None
+                self.hear(False)
                 return
             if local in self.parts:
                 raise MalformedMessage("duplicate_header_field", "soap.duplicate_field", field=local)
             self.local = local
-            self.collect(4)
+            self.capture = 4
+            self.text.clear()
+            if self.is_deaf:
+                self.hear(True)
         elif depth == 3:
             self.open_field(name, attributes)
         else:
-            self.parser.CharacterDataHandler = None
+            self.hear(False)
             if depth > MAX_XML_DEPTH:
                 raise _too_deep()
 
@@ -174,30 +178,32 @@ class _Scanner:
         self.depth = depth - 1
         if depth == self.capture:
             self.capture = -1
-            self.parser.CharacterDataHandler = None
             if depth == 4:
                 self.parts[self.local] = "".join(self.text)
                 return
         elif depth == self.capture + 1:  # the text goes on behind an element that is none of ours
-            self.parser.CharacterDataHandler = self.text.append
+            self.hear(True)
         if depth == 3:
             self.close_field()
         elif depth == 2:
+            self.hear(False)
             self.parser.StartElementHandler = self.start
             self.parser.EndElementHandler = self.end
 
-    def collect(self, depth: int) -> None:
-        self.capture = depth
-        self.text = []
-        self.parser.CharacterDataHandler = self.text.append
+    def hear(self, text: bool) -> None:
+        if text is self.is_deaf:
+            self.is_deaf = not text
+            self.parser.CharacterDataHandler = self.text.append if text else None
 
     def open_field(self, name: str, attributes: list[str]) -> None:
         known = _FIELDS.get(name)
         if known is None:
+            self.hear(False)
             return
         local, entry = known
         if entry.attribute in self.found.values:
             if entry.attribute == "security_token":  # opaque, and X-Road does not look at it either
+                self.hear(False)
                 return
             raise MalformedMessage("duplicate_header_field", "soap.duplicate_field", field=local)
         self.entry = entry
@@ -206,7 +212,9 @@ class _Scanner:
         if entry.object_types:
             check_object_type(local, _attribute(attributes, _OBJECT_TYPE), entry.object_types)
         if not entry.children:
-            self.collect(3)
+            self.capture = 3
+            self.text.clear()
+            self.hear(True)
             self.start_at = self.parser.CurrentByteIndex
             if entry.attribute == "security_token":
                 self.parts = {"tokenType": kind} if (kind := _attribute(attributes, "tokenType")) is not None else {}
@@ -220,11 +228,12 @@ class _Scanner:
         self.entry = None
         self.parts_of = {}
         text = "" if entry.children else "".join(self.text)
-        self.found.values[entry.attribute] = value_of(entry.attribute, text, self.parts)
-        if entry.attribute == "id":
+        attribute = entry.attribute
+        self.found.values[attribute] = value_of(attribute, text, self.parts)
+        if attribute == "id":
             layout = self.found.layout
             layout.id, layout.id_end = self.start_at, self.parser.CurrentByteIndex
-        elif entry.attribute == "request_hash":
+        elif attribute == "request_hash":
             self.found.layout.request_hashes.append((self.start_at, self.parser.CurrentByteIndex))
 
     def open_body_child(self, name: str) -> None:

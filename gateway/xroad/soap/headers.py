@@ -98,6 +98,8 @@ FIELDS: Final[Mapping[tuple[str, str], HeaderField]] = {
     (NS_SECURITY_TOKEN, "securityToken"): HeaderField("security_token"),
 }
 
+_PLAIN_TEXTS: Final = frozenset({"id", "user_id", "issue", "request_hash"})
+
 OBJECT_TYPES: Final = frozenset({"MEMBER", "SUBSYSTEM", "SERVICE", "SERVER", "GLOBALGROUP", "LOCALGROUP"})
 
 
@@ -115,6 +117,8 @@ def value_of(attribute: str, text: str, parts: Mapping[str, str]) -> object:
     Raises MalformedMessage: invalid_protocol_version, or internal_error for a component that is
     missing or blank, as X-Road answers.
     """
+    if attribute in _PLAIN_TEXTS:
+        return text
     match attribute:
         case "client":
             return _remembered(_client, parts)

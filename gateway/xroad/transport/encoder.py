@@ -17,6 +17,7 @@ from gateway.xroad.soap.message import Attachment, SoapMessage
 from gateway.xroad.transport.parts import FAULT_PART_TYPE, Kind
 
 _LETTERS: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+_LETTER_OF_BYTE: Final = bytes(_LETTERS[byte % len(_LETTERS)] for byte in range(256))
 BOUNDARY_LETTERS: Final = 30
 _BOUNDARY: Final = re.compile(rb"[A-Za-z]{30}")
 
@@ -25,7 +26,7 @@ def letters_of(entropy: bytes) -> bytes:
     """Return the 30 letters of a boundary from 30 random bytes."""
     if len(entropy) < BOUNDARY_LETTERS:
         raise RuntimeError(f"a boundary needs {BOUNDARY_LETTERS} random bytes, not {len(entropy)}")
-    return bytes(_LETTERS[byte % len(_LETTERS)] for byte in entropy[:BOUNDARY_LETTERS])
+    return entropy[:BOUNDARY_LETTERS].translate(_LETTER_OF_BYTE)
 
 
 class TransportEncoder:

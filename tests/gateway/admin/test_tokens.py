@@ -65,9 +65,9 @@ class TestToken:
 
     async def test_wrong_pin_is_refused_and_the_token_stays_closed(self, api: httpx.AsyncClient) -> None:
         assert (await api.put("/tokens/0/logout")).json()["logged_in"] is False
-        answer = await api.put("/tokens/0/login", json={"password": "wrong"})
+        answer = await api.put("/tokens/0/login", json={"password": "Guess-2026"})
         assert (answer.status_code, code_of(answer)) == (400, "pin_incorrect")
-        assert "wrong" not in answer.text
+        assert "Guess-2026" not in answer.text
         assert (await api.get("/tokens/0")).json()["logged_in"] is False
         closed = await api.post("/tokens/0/keys", json={"label": "x"})
         assert (closed.status_code, code_of(closed)) == (409, "token_not_active")

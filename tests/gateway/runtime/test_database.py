@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import contextlib
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -134,3 +136,18 @@ def test_sqlite_is_durable_and_keeps_foreign_keys(sqlite_database: Database) -> 
 def test_unusable_url_is_refused(url: str) -> None:
     with pytest.raises(ValueError, match="database"):
         open_database(url)
+
+
+def test_database_at_the_newest_revision_is_not_migrated_again(tmp_path: Path) -> None:
+    code = (
+        "import sys\n"
+        "from gateway.runtime.database import migrate, open_database\n"
+        f"database = open_database('sqlite:///{tmp_path}/x.db')\n"
+        "migrate(database, 'gateway.migrations.serverconf')\n"
+        "print('alembic' in sys.modules)\n"
+    )
+    said = [
+        subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout.strip()
+        for _ in range(2)
+    ]
+    assert said == ["True", "False"]

@@ -1,0 +1,1 @@
+"""One misbehaviour per test over a whole landscape on loopback."""

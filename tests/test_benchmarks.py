@@ -1,0 +1,97 @@
+"""The benchmarks run and give scripts the keys they read; nothing here looks at how fast anything is."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from gateway.xroad.soap.message import SoapMessage, check_consistency, parse_soap
+from tests.benchmarks import __main__ as command
+from tests.benchmarks import floor, log, report, sign
+from tests.benchmarks.accounting import cpu_s
+from tests.benchmarks.messages import SIZE_BYTES, answer_to, is_answer, request
+
+CHAIN_KEYS = {
+    "algorithm", "concurrency", "floor_us", "cpu_us_per_exchange", "ratio", "p50_ms", "p99_ms", "exchanges_per_s",
+}  # fmt: skip
+
+
+def test_floor_of_an_exchange_is_two_signatures_and_two_verifications() -> None:
+    assert floor.Floor("P-256", 26, 67).exchange_us == 186
+
+
+def test_crypto_measures_every_algorithm_with_a_floor() -> None:
+    facts = floor.run(tiny=True).facts
+    assert {row["algorithm"] for row in facts["floors"]} >= set(floor.FLOORS)
+    assert all(row["floor_us"] > 0 for row in facts["floors"])
+
+
+def test_sign_measures_parts_and_batches_beside_the_raw_operation() -> None:
+    rows = sign.run(tiny=True).facts["results"]
+    assert {(row["algorithm"], row["parts"], row["batch"]) for row in rows} == {
+        (algorithm, parts, batch) for algorithm in floor.FLOORS for parts, batch in ((1, 1), (3, 1), (1, 10), (1, 100))
+    }
+    assert all(row["sign_ratio"] > 0 and row["verify_ratio"] > 0 for row in rows)
+
+
+def test_log_writes_an_unbroken_chain() -> None:
+    facts = log.run(tiny=True).facts
+    assert facts["unbroken"]
+    assert facts["fdatasync_us"] > 0
+    assert [row["callers"] for row in facts["results"]] == [1, 16, 64]
+
+
+@pytest.mark.scenario
+@pytest.mark.slow
+def test_chain_gives_its_figures_for_each_algorithm_and_concurrency(tmp_path: Path) -> None:
+    command.main(["chain", "--tiny", "--algorithm", "P-256", "--concurrency", "2", "--out", str(tmp_path)])
+    found = json.loads((tmp_path / "chain.json").read_text())
+    (row,) = found["results"]
+    assert row.keys() >= CHAIN_KEYS
+    assert (row["algorithm"], row["concurrency"]) == ("P-256", 2)
+    assert row["cpu_us_per_exchange"] > 0
+
+
+def test_request_of_the_chain_and_its_answer_are_consistent_messages() -> None:
+    raw = request("id-1")
+    question, answer = (parse_soap(part, "text/xml") for part in (raw, answer_to(raw)))
+    assert isinstance(question, SoapMessage)
+    assert isinstance(answer, SoapMessage)
+    check_consistency(question, answer)
+    assert len(raw) == len(answer.raw) == SIZE_BYTES
+    assert is_answer(answer.raw)
+    assert not is_answer(raw)
+
+
+def test_report_names_machine_and_command(tmp_path: Path) -> None:
+    path = report.write("some", "python -m tests.benchmarks some", report.Report({"results": []}, []), tmp_path)
+    facts = json.loads(path.read_text())
+    assert path.name == "some.json"
+    assert facts["command"] == "python -m tests.benchmarks some"
+    assert facts.keys() >= {"benchmark", "at", "cpu", "python", "cryptography", "results"}
+
+
+def test_cpu_of_a_process_counts_its_threads_and_never_goes_back() -> None:
+    before = cpu_s([os.getpid()])
+    sum(range(2_000_000))
+    assert cpu_s([os.getpid()]) >= before > 0
+
+
+def test_every_benchmark_of_make_bench_is_known() -> None:
+    assert set(command.BENCHMARKS) == {"crypto", "sign", "log", "chain", "start"}
+
+
+def test_unknown_benchmark_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        command.main(["speed"])
+    assert "speed" in capsys.readouterr().err
+
+
+def test_options_of_make_bench_are_read() -> None:
+    options: argparse.Namespace = command.parser().parse_args(["chain", "--concurrency", "1", "--concurrency", "64"])
+    assert options.names == ["chain"]
+    assert options.concurrency == [1, 64]
