@@ -66,7 +66,7 @@ def as_set(settings: GatewaySettings) -> GatewaySettings:
 class Federation:
     """The programs of a landscape; `start` brings it to its first exchange, `stop` ends all.
 
-    `tune` changes the settings of every gateway, `records` those of the message logs.
+    `tune` changes the settings of every gateway.
     """
 
     def __init__(self, landscape: Landscape, state: Path, *, tune: Tune = as_set) -> None:
@@ -150,8 +150,7 @@ class Federation:
         """Start CA, OCSP responder and TSA on the state they had."""
         where = self.landscape.trust
         settings = TrustSettings(host=where.address, key_algorithm="EC")
-        self._trust = TrustServices(settings, self.state / "trust", clock=self.clock)
-        await self._trust.__aenter__()
+        self._trust = await TrustServices(settings, self.state / "trust", clock=self.clock).__aenter__()
 
     async def stop_trust(self) -> None:
         """Stop CA, OCSP responder and TSA."""
@@ -161,8 +160,8 @@ class Federation:
 
     async def start_central(self) -> None:
         """Start the central services; they log in to their token by themselves."""
-        self._central = CentralServices(self._central_settings(), self._central_state(), clock=self.clock)
-        await self._central.__aenter__()
+        central = CentralServices(self._central_settings(), self._central_state(), clock=self.clock)
+        self._central = await central.__aenter__()
 
     async def stop_central(self) -> None:
         """Stop the central services."""
@@ -173,9 +172,8 @@ class Federation:
     async def start_gateway(self, code: str) -> Gateway:
         """Start a security server on the state it has."""
         server = next(server for server in self.landscape.server if server.code == code)
-        gateway = Gateway(self._state_of(server), self._settings_of(server), self.clock)
+        gateway = self.gateways[code] = Gateway(self._state_of(server), self._settings_of(server), self.clock)
         await gateway.start()
-        self.gateways[code] = gateway
         return gateway
 
     async def stop_gateway(self, code: str) -> None:
@@ -196,6 +194,33 @@ class Federation:
     async def stop_registry(self, name: str) -> None:
         """Stop a registry."""
         await self.registries.pop(name).stop()
+
+    @asynccontextmanager
+    async def without_trust(self) -> AsyncIterator[None]:
+        """Let CA, OCSP responder and TSA be gone for a while."""
+        await self.stop_trust()
+        try:
+            yield
+        finally:
+            await self.start_trust()
+
+    @asynccontextmanager
+    async def without_central(self) -> AsyncIterator[None]:
+        """Let the central services be gone for a while."""
+        await self.stop_central()
+        try:
+            yield
+        finally:
+            await self.start_central()
+
+    @asynccontextmanager
+    async def without_gateway(self, code: str) -> AsyncIterator[None]:
+        """Let a security server be gone for a while."""
+        await self.stop_gateway(code)
+        try:
+            yield
+        finally:
+            await self.start_gateway(code)
 
     async def renew(self, *, status: bool = True) -> None:
         """Publish and fetch the configuration now, and renew the certificate status: what the minutes bring."""

@@ -70,7 +70,8 @@ async def send(
         timeline.note(peer=await check_provider(facts.peer_certificate, provider, address, globalconf, peers))
         timeline.request_out_ms = int(peers.clock.now().timestamp() * 1000)
 
-    with network_faults(", ".join(map(str, routes))):
+    where = ", ".join(map(str, routes))
+    with network_faults(where):
         response = await peers.http.request_any(
             "POST",
             [(route.address, peers.port) for route in routes],
@@ -80,7 +81,7 @@ async def send(
             on_connected=check,
             close=not peers.reuse_connections,
         )
-    return await _read_reply(response, deps)
+    return await _read_reply(response, where, deps)
 
 
 async def check_provider(
@@ -107,7 +108,7 @@ async def check_provider(
     return identify(path, certificate_der, responses, provider, globalconf, peers.clock.now())
 
 
-async def _read_reply(response: ClientResponse, deps: ConsumerDeps) -> SignedMessage:
+async def _read_reply(response: ClientResponse, where: str, deps: ConsumerDeps) -> SignedMessage:
     if response.status not in ACCEPTED_STATUSES:
         response.close()
         raise ServiceFailed("http_error", "exchange.http_status", status=response.status, reason=response.reason)
@@ -116,14 +117,14 @@ async def _read_reply(response: ClientResponse, deps: ConsumerDeps) -> SignedMes
         response.close()
         raise MalformedMessage("invalid_content_type", "exchange.no_content_type")
     with blame(Party.SERVICE):
-        decoded = await _decode(response, content_type, deps)
+        decoded = await _decode(response, content_type, where, deps)
     if decoded.parsed_fault is not None:
         raise remote_fault_of(decoded.parsed_fault)
     assert decoded.signed is not None
     return decoded.signed
 
 
-async def _decode(response: ClientResponse, content_type: str, deps: ConsumerDeps) -> DecodedMessage:
+async def _decode(response: ClientResponse, content_type: str, where: str, deps: ConsumerDeps) -> DecodedMessage:
     if parse_content_type(content_type).media_type != "text/xml":
         check_hash_algorithm(response.header("x-hash-algorithm"))
     decoder = TransportDecoder(
@@ -133,7 +134,7 @@ async def _decode(response: ClientResponse, content_type: str, deps: ConsumerDep
         open_sink=deps.spool.open_sink,
     )
     try:
-        with network_faults("reply"):
+        with network_faults(where):
             async for chunk in response.body:
                 decoder.feed(chunk)
     finally:

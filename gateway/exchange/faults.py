@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import logging
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from gateway.runtime.http.problems import HttpProblem
 from gateway.runtime.texts import render
 from gateway.xroad.faults import Party, RemoteFault, ServiceFailed, Spelling, XRoadFault, spell
 
@@ -58,7 +60,17 @@ def render_fault(error: BaseException, origin: Origin, style: FaultStyle, reques
         log.error("unexpected failure detail=%s request=%s", detail, request_id, exc_info=error)
         fault = ServiceFailed("internal_error", "exchange.internal_error", detail=detail)
     code = spell(_with_origin(fault, origin), style.spelling)
-    return RenderedFault(code, render(fault.text_id, fault.facts, style.language), detail)
+    return RenderedFault(code, render(fault.text_id, _readable(fault.facts, style.language), style.language), detail)
+
+
+def _readable(facts: Mapping[str, object], language: str) -> dict[str, object]:
+    """Return the facts; a cause of ours among them becomes its sentence, to stand inside another one."""
+    return {
+        name: render(fact.text_id, _readable(fact.facts, language), language).rstrip(".")
+        if isinstance(fact, XRoadFault | HttpProblem)
+        else fact
+        for name, fact in facts.items()
+    }
 
 
 # What the reference looks for after it has read the other side's message, outside of reading it.

@@ -35,5 +35,5 @@ class network_faults:  # noqa: N801  it is used like a function
     ) -> None:
         """Translate what came out."""
         if isinstance(problem, HttpProblem):
-            where, reason = str(self._where), str(problem)
-            raise ServiceFailed(code_of(problem), "exchange.network", where=where, reason=reason) from problem
+            where = str(self._where)
+            raise ServiceFailed(code_of(problem), "exchange.network", where=where, reason=problem) from problem

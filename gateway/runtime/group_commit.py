@@ -2,9 +2,9 @@
 
 Callers on event loops hand in items and wait; one thread drains whatever has gathered since its last
 commit and writes it as one batch. While a commit waits for the disk the next batch gathers, so the
-cost of a durable write is shared by everybody who is waiting. After a batch of several the thread
-rests for a moment, because a commit of its own costs a record four times its share of a large one;
-a caller who is alone never waits for others.
+cost of a durable write is shared by everybody who is waiting and nobody is delayed on purpose.
+Items go to the thread once per turn of the loop: all that is ready to run in that turn runs first,
+so a busy loop makes large batches by itself, and a loop with one caller turns at once.
 
 What can go wrong:
 
@@ -33,7 +33,6 @@ log = logging.getLogger(__name__)
 DEFAULT_QUEUE_LIMIT: Final = 4096
 DEFAULT_BATCH_LIMIT: Final = 256
 DEFAULT_TIMEOUT_S: Final = 10.0
-GATHER_S: Final = 0.004
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -106,8 +105,8 @@ class GroupCommit(Generic[Item, Result]):
         self._writer: BatchWriter[Item, Result] | None = None
         self._thread: threading.Thread | None = None
         self._stopping = False
-        self._busy = False  # the last batch was of several
-        self._resting = False
+        self._has_ended = False
+        self._gathering: dict[asyncio.AbstractEventLoop, list[_Entry[Item, Result]]] = {}
 
     def start(self) -> None:
         """Start the thread; the writer is opened in it, with the first item."""
@@ -132,15 +131,17 @@ class GroupCommit(Generic[Item, Result]):
         Raises CommitUnavailable, or the exception the writer had for this very item.
         """
         loop = asyncio.get_running_loop()
+        if self._thread is None or self._stopping:
+            raise CommitUnavailable(f"{self._name} is not running")
+        gathered = self._gathering.get(loop)
+        if len(self._queue) + len(gathered or ()) >= self._queue_limit:
+            raise CommitUnavailable(f"{self._queue_limit} items are waiting to be written already")
         entry: _Entry[Item, Result] = _Entry(item, loop)
-        with self._wake:
-            if self._thread is None or self._stopping:
-                raise CommitUnavailable(f"{self._name} is not running")
-            if len(self._queue) >= self._queue_limit:
-                raise CommitUnavailable(f"{self._queue_limit} items are waiting to be written already")
-            self._queue.append(entry)
-            if len(self._queue) == 1 and not self._resting:
-                self._wake.notify()
+        if gathered is None:
+            self._gathering[loop] = [entry]
+            loop.call_soon(self._hand_over, loop)
+        else:
+            gathered.append(entry)
         # One timer handle is far cheaper than a task around the future.
         timer = loop.call_later(self._timeout_s, self._expire, entry)
         try:
@@ -150,6 +151,17 @@ class GroupCommit(Generic[Item, Result]):
             raise
         finally:
             timer.cancel()
+
+    def _hand_over(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Give the thread what this turn of the loop has brought."""
+        gathered = [entry for entry in self._gathering.pop(loop) if entry.state is _State.QUEUED]
+        with self._wake:
+            if not self._has_ended:
+                self._queue.extend(gathered)
+                self._wake.notify()
+                return
+        lost: Result | BaseException = CommitUnavailable(f"{self._name} is not running")
+        _settle([(entry, lost) for entry in gathered])
 
     def _expire(self, entry: _Entry[Item, Result]) -> None:
         if entry.future.done():
@@ -189,13 +201,9 @@ class GroupCommit(Generic[Item, Result]):
     def _next_batch(self) -> list[_Entry[Item, Result]]:
         """Return what is queued, at least one entry; empty when the thread is to end."""
         with self._wake:
-            if self._busy and not self._stopping:
-                self._resting = True
-                self._wake.wait(GATHER_S)
-                self._resting = False
             while not self._queue and not self._stopping:
                 self._wake.wait()
-            self._busy = len(self._queue) > 1
+            self._has_ended = not self._queue
             batch = [self._queue.popleft() for _ in range(min(len(self._queue), self._batch_limit))]
             for entry in batch:
                 entry.state = _State.WRITING

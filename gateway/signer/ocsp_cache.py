@@ -60,16 +60,15 @@ class OcspCache:
 
     def explain(
         self, certificate: x509.Certificate, issuer: x509.Certificate, globalconf: GlobalConf, at: datetime
-    ) -> str:
-        """Return why `find` finds nothing: the text id of the failed check, or `missing`."""
+    ) -> SignatureRefused:
+        """Return why `find` finds nothing: what the check of the response says, or that there is none."""
         response = self._responses.get(sha1_of(certificate))
-        if response is None:
-            return "missing"
-        try:
-            _proven(response, certificate, issuer, globalconf, at)
-        except SignatureRefused as refusal:
-            return refusal.text_id
-        return "good"
+        if response is not None:
+            try:
+                _proven(response, certificate, issuer, globalconf, at)
+            except SignatureRefused as refusal:
+                return refusal
+        return SignatureRefused("cert_validation", "signer.status_missing", subject=subject_of(certificate))
 
     def statuses(self) -> tuple[ResponderStatus, ...]:
         """Return how the last question to each responder went."""

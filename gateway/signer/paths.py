@@ -32,4 +32,3 @@ def full_path(certificate: x509.Certificate, globalconf: GlobalConf, at: datetim
         path = build_path(certificate, every, every, at)
     globalconf.memo[key] = path
     return path
-

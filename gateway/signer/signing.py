@@ -162,10 +162,10 @@ class Signer:
         try:
             path = full_path(certificate, globalconf, at)
         except SignatureRefused as refusal:
-            raise _unusable(member, record, refusal.text_id) from refusal
+            raise _unusable(member, record, refusal) from refusal
         status = self._ocsp.find(path[0], path[1], globalconf, at)
         if status is None:
-            raise _unusable(member, record, f"OCSP: {self._ocsp.explain(path[0], path[1], globalconf, at)}")
+            raise _unusable(member, record, self._ocsp.explain(path[0], path[1], globalconf, at))
         above = self._intermediates(path, globalconf, at)
         identity = SigningIdentity(
             member=member,
@@ -340,7 +340,7 @@ def _newest_first(records: Iterable[CertificateRecord]) -> list[CertificateRecor
     return sorted(records, key=key, reverse=True)
 
 
-def _unusable(member: MemberId, record: CertificateRecord, reason: str) -> SigningUnavailable:
+def _unusable(member: MemberId, record: CertificateRecord, reason: object) -> SigningUnavailable:
     return SigningUnavailable(
         "cannot_create_signature", "signer.certificate_unusable", member=member, hash=record.hash, reason=reason
     )

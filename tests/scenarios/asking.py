@@ -47,6 +47,16 @@ def new_id() -> str:
     return f"scenario-{next(_numbers)}"
 
 
+_TEXT_IDS: Final = re.compile(r"\b(?:http|peers|pki|signature|messagelog|exchange|soap|configuration)\.[a-z_]+\b")
+
+
+def assert_readable(text: str) -> None:
+    """Hold that a sentence for people is one: with no names of sentences, and no gaps in it."""
+    assert _TEXT_IDS.search(text) is None, text
+    assert "{" not in text, text
+    assert ".." not in text, text
+
+
 @dataclass(frozen=True, slots=True)
 class Reply:
     """An answer with what matters of it: the fault, if it is one, and its text."""
@@ -67,6 +77,7 @@ class Reply:
             code, text = answer.headers["x-road-error"], answer.json()["message"]
         else:
             code, text = None, ""
+        assert_readable(text)
         return cls(answer.status_code, answer.headers, answer.content, code, text)
 
 

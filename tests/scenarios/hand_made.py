@@ -41,7 +41,7 @@ from gateway.xroad.transport.encoder import TransportEncoder
 from gateway.xroad.transport.headers import build_request_headers, build_response_headers
 from tests.factories.pki import FIVRK, Issued
 from tests.landscape import Federation
-from tests.scenarios.asking import INSTANCE, SOAP_TYPE, VISITOR, VISITOR_MEMBER, new_id, slashes
+from tests.scenarios.asking import INSTANCE, SOAP_TYPE, VISITOR, VISITOR_MEMBER, assert_readable, new_id, slashes
 from tests.scenarios.stand_in import soap_answer
 from tests.scenarios.wire import Answer, WireRequest, WireServer, http_answer
 
@@ -68,7 +68,9 @@ class PeerReply:
     def text(self) -> str:
         """The sentence of the fault."""
         found = re.search(rb"<faultstring>(.*?)</faultstring>", self.content, re.S)
-        return found.group(1).decode() if found else ""
+        text = found.group(1).decode() if found else ""
+        assert_readable(text)
+        return text
 
 
 @dataclass

@@ -37,8 +37,9 @@ class Scene:
 
     async def restart(self, code: str) -> Gateway:
         """Stop a security server and start it again on its state."""
-        await self.federation.stop_gateway(code)
-        return await self.federation.start_gateway(code)
+        async with self.federation.without_gateway(code):
+            pass
+        return self.federation.gateways[code]
 
     async def still_answers(self) -> None:
         """Hold that both gateways take a SOAP and a REST call as if nothing had happened."""
@@ -64,11 +65,14 @@ async def a_scene(state: Path, tune: Tune = as_set) -> AsyncIterator[Scene]:
     async def stand_in(registry: Registry) -> None:
         stand_ins.append(await StandIn.at(registry))
 
-    async with a_federation(state, change=extended, tune=tune, stand_in=stand_in) as federation:
-        visitor = await HandMadeServer.register(federation)
-        await visitor.listen(visitor.truthful)
-        try:
-            yield Scene(federation, stand_ins[0], visitor)
-        finally:
-            await visitor.close()
-            await stand_ins[0].server.stop()
+    try:
+        async with a_federation(state, change=extended, tune=tune, stand_in=stand_in) as federation:
+            visitor = await HandMadeServer.register(federation)
+            await visitor.listen(visitor.truthful)
+            try:
+                yield Scene(federation, stand_ins[0], visitor)
+            finally:
+                await visitor.close()
+    finally:
+        for started in stand_ins:
+            await started.server.stop()

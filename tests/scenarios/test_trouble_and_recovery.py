@@ -54,6 +54,10 @@ async def restless_scene(tmp_path_factory: pytest.TempPathFactory) -> AsyncItera
 @pytest_asyncio.fixture(loop_scope="session")
 async def scene(restless_scene: Scene) -> AsyncIterator[Scene]:
     """That landscape; afterwards it works and both logs are whole."""
+    await restless_scene.federation.renew()
+    await restless_scene.visitor.renew()
+    await eventually(lambda: stamping_works(restless_scene))
+    await eventually(lambda: answers(restless_scene))
     yield restless_scene
     await restless_scene.still_answers()
     for gateway in restless_scene.federation.gateways.values():
@@ -75,6 +79,11 @@ async def visit(scene: Scene, query_id: str) -> PeerReply:
 async def answers(scene: Scene) -> bool:
     """Tell whether calls are answered again."""
     return (await ask(scene)).code is None
+
+
+def stamping_works(scene: Scene) -> bool:
+    """Tell whether no gateway remembers that time-stamping failed."""
+    return all(gateway.message_log.health.failing_since is None for gateway in scene.federation.gateways.values())
 
 
 def unstamped(gateway: Gateway) -> int:
@@ -218,9 +227,8 @@ async def test_restarted_server_works_without_hands_and_its_chain_goes_on(scene:
 
 async def test_provider_that_is_down_is_named_until_it_is_back(scene: Scene) -> None:
     query_id, address = new_id(), scene.federation.provider.settings.address
-    await scene.federation.stop_gateway("SS-DMS")
-    reply = await ask(scene, query_id)
-    await scene.federation.start_gateway("SS-DMS")
+    async with scene.federation.without_gateway("SS-DMS"):
+        reply = await ask(scene, query_id)
     assert reply.code == "server.clientproxy.network_error"
     assert address in reply.text
     assert "tell the administrator of that side" in reply.text
@@ -233,11 +241,10 @@ async def test_provider_that_is_down_is_named_until_it_is_back(scene: Scene) -> 
 
 async def test_expired_configuration_stops_both_sides_until_the_centre_is_back(scene: Scene) -> None:
     asked, query_id = len(scene.stand_in.asked), new_id()
-    await scene.federation.stop_central()
-    scene.federation.clock.advance(seconds=601)
-    reply, visited = await ask(scene, query_id), await visit(scene, query_id)
-    rest = await scene.caller.rest(query_id=query_id)
-    await scene.federation.start_central()
+    async with scene.federation.without_central():
+        scene.federation.clock.advance(seconds=601)
+        reply, visited = await ask(scene, query_id), await visit(scene, query_id)
+        rest = await scene.caller.rest(query_id=query_id)
     assert reply.code == rest.code == "server.clientproxy.global_conf_outdated"
     assert visited.code == "server.serverproxy.global_conf_outdated"
     assert rest.status == 500
@@ -249,13 +256,9 @@ async def test_expired_configuration_stops_both_sides_until_the_centre_is_back(s
 
 
 async def test_unexpired_configuration_outlives_the_centre(scene: Scene) -> None:
-    await scene.federation.stop_central()
-    scene.federation.clock.advance(seconds=300)
-    try:
+    async with scene.federation.without_central():
+        scene.federation.clock.advance(seconds=300)
         assert await answers(scene)
-    finally:
-        await scene.federation.start_central()
-    await scene.federation.renew()
 
 
 # the certificate status
@@ -263,14 +266,13 @@ async def test_unexpired_configuration_outlives_the_centre(scene: Scene) -> None
 
 async def test_own_status_that_is_too_old_stops_the_consumer_until_it_is_renewed(scene: Scene) -> None:
     asked, query_id = len(scene.stand_in.asked), new_id()
-    await scene.federation.stop_trust()
-    scene.federation.clock.advance(seconds=3601)
-    await scene.federation.renew(status=False)
-    reply = await ask(scene, query_id)
-    await scene.federation.start_trust()
-    assert reply.code is not None
-    assert reply.code.startswith("server.clientproxy.")
-    assert "OCSP" in reply.text
+    async with scene.federation.without_trust():
+        scene.federation.clock.advance(seconds=3601)
+        await scene.federation.renew(status=False)
+        reply = await ask(scene, query_id)
+    assert reply.code == "server.clientproxy.cannot_create_signature"
+    assert "3601 s old; at most 3600 s are allowed" in reply.text
+    assert "The administrator of this security server must see to the certificate and its status" in reply.text
     assert len(scene.stand_in.asked) == asked
     assert kinds_of(scene.federation.consumer, query_id) == []
     await scene.federation.renew()
@@ -310,35 +312,31 @@ async def test_status_of_a_peer_that_is_too_old_is_refused_on_both_sides(scene: 
 
 
 async def test_calls_go_on_without_time_stamps_and_all_records_are_stamped_afterwards(scene: Scene) -> None:
-    await scene.federation.stop_trust()
-    for _ in range(5):
-        assert await answers(scene)
-    waiting = [unstamped(gateway) for gateway in scene.federation.gateways.values()]
-    await scene.federation.start_trust()
-    assert min(waiting) >= 10
+    async with scene.federation.without_trust():
+        for _ in range(5):
+            assert await answers(scene)
+        assert min(unstamped(gateway) for gateway in scene.federation.gateways.values()) >= 10
     for gateway in scene.federation.gateways.values():
         await eventually(lambda gateway=gateway: unstamped(gateway) == 0)  # type: ignore[misc]
 
 
 async def test_evidence_says_why_it_cannot_be_stamped(scene: Scene) -> None:
     query_id = new_id()
-    await scene.federation.stop_trust()
-    assert (await ask(scene, query_id)).code is None
-    reply = await scene.caller.evidence("/signature", SNAP, query_id)
-    await scene.federation.start_trust()
+    async with scene.federation.without_trust():
+        assert (await ask(scene, query_id)).code is None
+        reply = await scene.caller.evidence("/signature", SNAP, query_id)
     assert reply.status == 500
     assert "The time-stamping service" in reply.content.decode()
 
 
 async def test_time_stamping_that_fails_too_long_stops_the_exchange_until_it_works_again(scene: Scene) -> None:
     asked, query_id = len(scene.stand_in.asked), new_id()
-    await scene.federation.stop_trust()
-    assert await answers(scene)
-    for gateway in scene.federation.gateways.values():
-        await eventually(lambda gateway=gateway: gateway.message_log.health.failing_since is not None)  # type: ignore[misc]
-    scene.federation.clock.advance(seconds=ACCEPTABLE_FAILURE_S + 1)
-    reply, visited = await ask(scene, query_id), await visit(scene, query_id)
-    await scene.federation.start_trust()
+    async with scene.federation.without_trust():
+        assert await answers(scene)
+        for gateway in scene.federation.gateways.values():
+            await eventually(lambda gateway=gateway: gateway.message_log.health.failing_since is not None)  # type: ignore[misc]
+        scene.federation.clock.advance(seconds=ACCEPTABLE_FAILURE_S + 1)
+        reply, visited = await ask(scene, query_id), await visit(scene, query_id)
     assert reply.code == "server.clientproxy.logging_failed.timestamping_failed"
     assert visited.code == "server.serverproxy.logging_failed.timestamping_failed"
     assert "must restore the connection to the time-stamping service" in reply.text
@@ -349,10 +347,8 @@ async def test_time_stamping_that_fails_too_long_stops_the_exchange_until_it_wor
 
 
 async def test_records_that_waited_through_a_restart_are_stamped_after_it(scene: Scene) -> None:
-    await scene.federation.stop_trust()
-    assert await answers(scene)
-    gateway = await scene.restart("SS-SNAP")
-    waiting = unstamped(gateway)
-    await scene.federation.start_trust()
-    assert waiting >= 2
+    async with scene.federation.without_trust():
+        assert await answers(scene)
+        gateway = await scene.restart("SS-SNAP")
+        assert unstamped(gateway) >= 2
     await eventually(lambda: unstamped(gateway) == 0)

@@ -114,7 +114,7 @@ async def test_unknown_key_signs_nothing(world):
 async def test_certificate_without_a_status_cannot_be_used_and_the_reason_is_said(world):
     world.sign_certificate()
     fault = fault_of(world.signer.identity_of, MEMBER)
-    assert (fault.code, fault.facts["reason"]) == ("cannot_create_signature", "OCSP: missing")
+    assert (fault.code, fault.facts["reason"].text_id) == ("cannot_create_signature", "signer.status_missing")
 
 
 async def test_signing_ends_when_the_status_gets_too_old(world):
@@ -123,7 +123,7 @@ async def test_signing_ends_when_the_status_gets_too_old(world):
     world.clock.advance(minutes=59)
     assert world.signer.identity_of(MEMBER)
     world.clock.advance(minutes=2)
-    assert fault_of(world.signer.identity_of, MEMBER).facts["reason"] == "OCSP: pki.ocsp_too_old"
+    assert fault_of(world.signer.identity_of, MEMBER).facts["reason"].text_id == "pki.ocsp_too_old"
     await world.signer.refresh_status()
     assert world.signer.identity_of(MEMBER)
 
@@ -147,7 +147,7 @@ async def test_ca_that_is_no_longer_approved_ends_signing(world):
     await ready(world)
     assert world.signer.identity_of(MEMBER)
     world.conf.globalconf = a_configuration(a_hierarchy(RSA))
-    assert fault_of(world.signer.identity_of, MEMBER).facts["reason"] == "pki.path_not_found"
+    assert fault_of(world.signer.identity_of, MEMBER).facts["reason"].text_id == "pki.path_not_found"
 
 
 async def test_rotation_goes_over_to_the_newer_certificate_when_it_can_be_used(world):
