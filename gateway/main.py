@@ -65,7 +65,7 @@ from gateway.signer.model import KeyAlgorithm
 from gateway.signer.ocsp_cache import OcspCache
 from gateway.signer.signing import Signer
 from gateway.xroad.digests import Digest, DigestAlgorithm
-from gateway.xroad.faults import ConfigurationUnusable, SigningUnavailable, Spelling
+from gateway.xroad.faults import ConfigurationUnusable, SigningUnavailable, Spelling, XRoadFault
 
 log = logging.getLogger(__name__)
 
@@ -141,7 +141,9 @@ class Gateway:
             algorithm=KeyAlgorithm(settings.key_algorithm),
             rsa_bits=settings.rsa_bits,
         )
-        self._ocsp_loop = Periodic("OCSP responses", self._ocsp_interval_s, self._renew_status, retry_s=OCSP_RETRY_S)
+        self._ocsp_loop = Periodic(
+            "OCSP responses", self._ocsp_interval_s, self._renew_status, retry_s=OCSP_RETRY_S, expected=XRoadFault
+        )
 
     def _build_message_log(self) -> None:
         settings = self.settings.messagelog.records

@@ -78,6 +78,7 @@ class Timestamper:
             first_delay_s=_FIRST_RUN_S,
             retry_s=settings.timestamp_retry_delay_s,
             max_retry_s=MAX_RETRY_S,
+            expected=XRoadFault,
         )
 
     def start(self) -> None:

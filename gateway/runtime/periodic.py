@@ -24,7 +24,8 @@ class Periodic:
     """Runs `function` every `interval_s` (a number, or a function asked anew before each pause).
 
     `jitter` is the share of the interval by which each pause varies, both ways. After the n-th
-    failure in a row the pause is `retry_s` times 2**(n-1), at most `max_retry_s`.
+    failure in a row the pause is `retry_s` times 2**(n-1), at most `max_retry_s`. Failures of a type in
+    `expected` are logged in one line: they speak of the world, not of the code.
     """
 
     def __init__(
@@ -37,6 +38,7 @@ class Periodic:
         first_delay_s: float = 0.0,
         retry_s: float | None = None,
         max_retry_s: float = MAX_BACK_OFF_S,
+        expected: type[Exception] | tuple[type[Exception], ...] = (),
         chance: Callable[[], float] = random.random,
     ) -> None:
         self.name = name
@@ -46,6 +48,7 @@ class Periodic:
         self._first_delay_s = first_delay_s
         self._retry_s = retry_s
         self._max_retry_s = max_retry_s
+        self._expected = expected
         self._chance = chance
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -93,7 +96,11 @@ class Periodic:
             except Exception as cause:
                 self.failures += 1
                 self.last_error = cause
-                log.exception("%s failed", self.name, extra={"task": self.name, "failures": self.failures})
+                facts = {"task": self.name, "failures": self.failures}
+                if isinstance(cause, self._expected):
+                    log.error("%s failed: %s", self.name, cause, extra=facts)
+                else:
+                    log.exception("%s failed", self.name, extra=facts)
             finally:
                 for done in waiting:
                     if not done.done():

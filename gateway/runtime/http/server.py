@@ -114,6 +114,9 @@ class HttpServer:
                 sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
             sock.bind(address)
             sock.listen(self._backlog)
+        except OSError as taken:
+            sock.close()
+            raise OSError(taken.errno, f"{host}:{self._port} cannot be listened on: {taken.strerror}") from taken
         except BaseException:
             sock.close()
             raise
