@@ -43,3 +43,14 @@ def test_signature_over_a_chain_has_another_skeleton() -> None:
 def test_values_are_a_small_part_of_a_signature() -> None:
     signature = sealed().signature.xml
     assert len(split(signature).values or b"") < len(signature) / 6
+
+
+@given(st.lists(PIECES, min_size=2, max_size=6))
+def test_what_was_split_before_changes_nothing(documents: list[list[bytes]]) -> None:
+    # All of one length, so that each finds the layout of the one before.
+    data = [b"".join(pieces) for pieces in documents]
+    longest = max(map(len, data))
+    for document in (one.ljust(longest, b" ") for one in data):
+        parts = split(document)
+        assert join(parts.skeleton, parts.values) == document
+        assert b"<ds:DigestValue>AAAA" not in parts.skeleton

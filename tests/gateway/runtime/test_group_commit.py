@@ -89,6 +89,13 @@ async def test_callers_that_wait_together_share_a_commit() -> None:
     assert [len(batch) for batch in disk.batches] == [1, 63]
 
 
+async def test_items_of_one_turn_of_the_loop_share_a_commit() -> None:
+    disk = Disk()
+    with committing(disk) as commit:
+        await outcomes(commit, range(32))
+    assert [len(batch) for batch in disk.batches] == [32]
+
+
 async def test_order_of_submission_is_kept() -> None:
     disk = Disk()
     with committing(disk) as commit:

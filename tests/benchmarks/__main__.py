@@ -1,0 +1,67 @@
+"""Run benchmarks: `python -m tests.benchmarks [NAME…]`; without a name all of them.
+
+Each prints a table and writes `build/bench/NAME.json`. None fails on absolute time.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from rich.console import Console
+
+from tests.benchmarks import chain, floor, log, report, sign, start
+from tests.benchmarks.report import Report
+
+FOLDER: Final = Path("build/bench")
+
+
+def main(arguments: list[str]) -> None:
+    """Run what the command line asks for."""
+    options = parser().parse_args(arguments)
+    for name in options.names:
+        if name not in BENCHMARKS:
+            parser().error(f"{name} is none of {', '.join(BENCHMARKS)}")
+    console = Console(width=None if sys.stdout.isatty() else 140)
+    for name in options.names or BENCHMARKS:
+        console.print(f"[bold]{name}[/bold]")
+        found = BENCHMARKS[name](options)
+        report.show(found, console)
+        command = shlex.join(["python", "-m", "tests.benchmarks", *arguments])
+        console.print(f"written to {report.write(name, command, found, options.out)}", highlight=False)
+
+
+def _chain(options: argparse.Namespace) -> Report:
+    return chain.run(
+        options.algorithm or floor.FLOORS, options.concurrency or (), factor=options.factor, tiny=options.tiny
+    )
+
+
+BENCHMARKS: Final[dict[str, Callable[[argparse.Namespace], Report]]] = {
+    "crypto": lambda options: floor.run(tiny=options.tiny),
+    "sign": lambda options: sign.run(tiny=options.tiny),
+    "log": lambda options: log.run(url=options.database, tiny=options.tiny),
+    "chain": _chain,
+    "start": lambda options: start.run(tiny=options.tiny),
+}
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return what reads the command line."""
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"one of {', '.join(BENCHMARKS)}")
+    parser.add_argument("--out", type=Path, default=FOLDER, help="where NAME.json goes")
+    parser.add_argument("--tiny", action="store_true", help="a few calls only, to see that it runs")
+    parser.add_argument("--factor", type=float, default=1.0, help="chain: this many times the usual requests")
+    parser.add_argument("--algorithm", action="append", choices=floor.FLOORS, help="chain: only this one")
+    parser.add_argument("--concurrency", action="append", type=int, help="chain: only this number of callers")
+    parser.add_argument("--database", metavar="URL", help="log: an empty database instead of SQLite")
+    return parser
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
