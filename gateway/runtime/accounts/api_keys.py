@@ -37,4 +37,3 @@ def authenticate(tx: Connection, secret: str) -> Principal | None:
     if found is None:
         return None
     return Principal(f"api-key-{found.id}", frozenset(found.roles), found.scope, found.id)
-
