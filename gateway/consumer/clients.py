@@ -21,8 +21,10 @@ def authenticate(
     ssl_authentication_failed when the connection is not what the client asks for.
     """
     local = conf.find_client(client)
-    if local is None or local.status is not ClientStatus.REGISTERED:
-        status = "absent" if local is None else local.status.value
+    if local is None:
+        raise AccessRefused("unknown_member", "clients.unknown", client=client, server=conf.server)
+    if local.status is not ClientStatus.REGISTERED:
+        status = local.status.value
         raise AccessRefused(
             "unknown_member", "clients.not_registered", client=client, server=conf.server, status=status
         )
