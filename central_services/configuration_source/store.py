@@ -78,12 +78,6 @@ def set_anchor(tx: Connection, source: SourceType, anchor: StoredAnchor) -> None
     )
 
 
-def delete_anchor(tx: Connection, source: SourceType) -> None:
-    """Forget the anchor of a source."""
-    table = t.configuration_anchors
-    tx.execute(delete(table).where(table.c.source_type == source.value))
-
-
 def parts(tx: Connection) -> tuple[StoredPart, ...]:
     """Return the uploaded optional parts by identifier."""
     table = t.configuration_parts

@@ -74,14 +74,6 @@ class Spool(Protocol):
         ...
 
 
-class PeerStatus(Protocol):
-    """OCSP responses of other security servers, from memory or their port 5577."""
-
-    async def responses_of(self, certificates: tuple[bytes, ...], address: str) -> tuple[bytes, ...]:
-        """Return one OCSP response per certificate."""
-        ...
-
-
 @dataclass(frozen=True, slots=True)
 class ExchangeLimits:
     """Bounds of one exchange; the reference has none, so ours are settings (messages above are refused)."""

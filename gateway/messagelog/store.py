@@ -110,11 +110,6 @@ def count_unstamped(connection: Connection) -> int:
     return connection.execute(question).scalar_one()
 
 
-def read_last_sequence(connection: Connection) -> int:
-    """Return the number of the newest record; 0 for an empty log."""
-    return connection.execute(select(func.max(message_records.c.sequence))).scalar() or 0
-
-
 def read_last_day(connection: Connection) -> date | None:
     """Return the day (UTC) of the newest record."""
     c = message_records.c

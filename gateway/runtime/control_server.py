@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import socket
 import ssl
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -127,22 +127,6 @@ class ControlServer:
 
     async def __aexit__(self, *_: object) -> None:
         await self.stop()
-
-
-async def serve_all(listeners: Sequence[Listener], stop: asyncio.Event | None = None) -> None:
-    """Serve every listener until `stop` is set or the task is cancelled; if one cannot start, none stays."""
-    servers = [ControlServer(listener) for listener in listeners]
-    try:
-        for server in servers:
-            await server.start()
-        if stop is None:
-            await asyncio.gather(*(server.wait() for server in servers))
-        else:
-            await stop.wait()
-    finally:
-        for server in servers:
-            server.request_stop()
-        await asyncio.gather(*(server.stop() for server in servers))
 
 
 def _bind(listener: Listener) -> socket.socket:

@@ -139,13 +139,6 @@ def service_client_context(identity: Identity | None = None) -> ssl.SSLContext:
     return context
 
 
-def admin_context(identity: Identity) -> ssl.SSLContext:
-    """Build the context of a control port for browsers and tools."""
-    context = _server_context(LOCAL_CIPHERS)
-    _load_identity(context, identity)
-    return context
-
-
 class HasPeerCertificate(Protocol):
     """The facts a pin is compared with."""
 

@@ -50,20 +50,6 @@ def insert_request_hash(response_raw: bytes, request_digest: Digest) -> bytes:
     return _with_hash(response_raw, envelope.layout, request_digest)
 
 
-def complete_response(response_raw: bytes, request: SoapMessage) -> bytes:
-    """Return the answer with a full header: an absent one is made from the request's, with the requestHash.
-
-    An answer with any X-Road field of its own only gets the requestHash, or is refused for what it lacks.
-    """
-    envelope = scan_envelope(response_raw)
-    if envelope.fault is not None:
-        return response_raw
-    if not envelope.values:
-        return _with_header(response_raw, envelope, _echo(request))
-    validated_headers(envelope)
-    return _with_hash(response_raw, envelope.layout, request.digest)
-
-
 def answer_to(
     request: SoapMessage,
     raw: bytes,

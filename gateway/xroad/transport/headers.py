@@ -6,16 +6,13 @@ Peers look response headers up by their lower-case names, so all of ours are wri
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Final
 
 from gateway.xroad.digests import DigestAlgorithm, find_digest_algorithm
 from gateway.xroad.faults import AccessRefused, MalformedMessage
-from gateway.xroad.mime import Headers, header_of
+from gateway.xroad.mime import Headers
 from gateway.xroad.rest.message import RestRequest, RestResponse
 from gateway.xroad.soap.message import SoapMessage
-from gateway.xroad.transport.decoder import Protocol
 
 CONTENT_TYPE: Final = "content-type"
 HASH_ALGORITHM: Final = "x-hash-algorithm"
@@ -29,18 +26,6 @@ REST_MESSAGE: Final = "REST"
 ALGORITHM: Final = DigestAlgorithm.SHA512
 
 _VERSION: Final = re.compile(r"(\d{1,9})\.(\d{1,9})\.(\d{1,9})(?:[-+].*)?", re.ASCII)
-
-
-@dataclass(frozen=True, slots=True)
-class RequestFacts:
-    """What a consumer's server says about its request beside the message."""
-
-    protocol: Protocol
-    content_type: str | None
-    original_content_type: str | None
-    soap_action: str | None
-    request_id: str | None
-    proxy_version: str | None
 
 
 def build_request_headers(
@@ -75,20 +60,6 @@ def build_response_headers(message: SoapMessage | RestResponse | None, content_t
     if isinstance(message, SoapMessage):
         headers.append((ORIGINAL_CONTENT_TYPE, message.original_content_type))
     return tuple(headers)
-
-
-def read_request_headers(headers: Iterable[tuple[str, str]]) -> RequestFacts:
-    """Read the headers of a request, without regard to case."""
-    kept = tuple(headers)
-    message_type = header_of(kept, MESSAGE_TYPE)
-    return RequestFacts(
-        protocol=Protocol.REST if message_type == REST_MESSAGE else Protocol.SOAP,
-        content_type=header_of(kept, CONTENT_TYPE),
-        original_content_type=header_of(kept, ORIGINAL_CONTENT_TYPE),
-        soap_action=header_of(kept, ORIGINAL_SOAP_ACTION),
-        request_id=header_of(kept, REQUEST_ID),
-        proxy_version=header_of(kept, PROXY_VERSION),
-    )
 
 
 def check_hash_algorithm(value: str | None) -> None:

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from gateway.runtime.control_server import ControlServer, Listener, serve_all
+from gateway.runtime.control_server import ControlServer, Listener
 
 
 async def application(scope: dict[str, Any], receive: Any, send: Any) -> None:
@@ -81,24 +81,3 @@ async def test_taken_port_is_named() -> None:
         second = ControlServer(Listener(application, port=server.port, name="admin"))
         with pytest.raises(OSError, match=f"admin: 127.0.0.1:{server.port} cannot be listened on"):
             await second.start()
-
-
-async def test_where_one_cannot_start_none_stays() -> None:
-    async with ControlServer(Listener(application)) as taken:
-        free = ControlServer(Listener(application))
-        await free.start()
-        port = free.port
-        await free.stop()
-        listeners = [Listener(application, port=port), Listener(application, port=taken.port)]
-        with pytest.raises(OSError, match="cannot be listened on"):
-            await serve_all(listeners)
-        with pytest.raises(httpx.ConnectError):
-            await get(f"http://127.0.0.1:{port}")
-
-
-async def test_serving_ends_when_told_to() -> None:
-    stop = asyncio.Event()
-    serving = asyncio.create_task(serve_all([Listener(application), Listener(application)], stop))
-    await asyncio.sleep(0)
-    stop.set()
-    await asyncio.wait_for(serving, 10)

@@ -190,7 +190,7 @@ def test_key_of_another_certificate_is_refused() -> None:
     root = a_root()
     wrong = TlsIdentity(identity(root, "one").certificate_der, a_key("two"))
     with pytest.raises(TlsSetupFailed, match="identity_unusable"):
-        tls.admin_context(wrong)
+        tls.information_system_context(wrong)
 
 
 @pytest.mark.parametrize("maximum", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
@@ -219,7 +219,7 @@ def test_any_kind_of_key_can_be_lent() -> None:
     root = a_root()
     der = root.issue(a_name("ed"), key.public_key(), "auth").public_bytes(Encoding.DER)
     client = tls.service_client_context()
-    ours, _ = shake_hands(client, tls.admin_context(TlsIdentity(der, key)))
+    ours, _ = shake_hands(client, tls.information_system_context(TlsIdentity(der, key)))
     assert ours.getpeercert(True) == der
 
 

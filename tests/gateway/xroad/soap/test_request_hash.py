@@ -7,7 +7,7 @@ from gateway.xroad.faults import MalformedMessage
 from gateway.xroad.soap.envelope import build_envelope, scan_envelope
 from gateway.xroad.soap.faults import build_soap_fault
 from gateway.xroad.soap.message import TEXT_XML_UTF8, SoapFault, SoapMessage, check_consistency, parse_soap
-from gateway.xroad.soap.request_hash import answer_to, check_request_hash, complete_response, insert_request_hash
+from gateway.xroad.soap.request_hash import answer_to, check_request_hash, insert_request_hash
 from tests.factories.messages import a_body, a_soap_message, a_soap_response, soap_bytes, soap_headers
 
 DIGEST = digest_of(b"request")
@@ -66,7 +66,8 @@ def test_byte_order_mark_and_line_ends_stay() -> None:
 def test_fault_gets_no_hash() -> None:
     fault = build_soap_fault("c", "t")
     assert insert_request_hash(fault, DIGEST) == fault
-    assert complete_response(fault, a_soap_message()) == fault
+    answer = answer_to(a_soap_message(), fault, TEXT_XML_UTF8, complete=True)
+    assert isinstance(answer, SoapFault)
 
 
 def test_answer_that_lacks_a_field_is_refused() -> None:
@@ -126,7 +127,7 @@ BARE = b'<s:Envelope xmlns:s="' + SOAP + b'">%s' + ANSWER + b"</s:Envelope>"
 )
 def test_answer_without_any_field_gets_the_header_of_the_request(header: bytes) -> None:
     request = a_soap_message(soap_headers(user_id="Є-1", issue="<case>"))
-    answer = parse_soap(complete_response(BARE % header, request), TEXT_XML_UTF8)
+    answer = answer_to(request, BARE % header, TEXT_XML_UTF8, complete=True)
     assert isinstance(answer, SoapMessage)
     check_consistency(request, answer)
     check_request_hash(answer, request)
@@ -135,20 +136,20 @@ def test_answer_without_any_field_gets_the_header_of_the_request(header: bytes) 
 def test_completed_header_is_written_in_the_encoding_of_the_answer() -> None:
     request = a_soap_message(soap_headers(user_id="Є ࠀ"))
     raw = b'<?xml version="1.0" encoding="windows-1251"?>' + BARE % b""
-    made = complete_response(raw, request)
+    made = answer_to(request, raw, TEXT_XML_UTF8, complete=True).raw
     made.decode("windows-1251")
     assert scan_envelope(made).values["user_id"] == "Є ࠀ"
 
 
 def test_envelope_in_the_default_namespace_is_completed() -> None:
     raw = b'<Envelope xmlns="' + SOAP + b'">' + ANSWER.replace(b"s:", b"", 1).replace(b"/s:", b"/") + b"</Envelope>"
-    assert isinstance(parse_soap(complete_response(raw, a_soap_message()), TEXT_XML_UTF8), SoapMessage)
+    assert isinstance(answer_to(a_soap_message(), raw, TEXT_XML_UTF8, complete=True), SoapMessage)
 
 
 def test_answer_with_part_of_a_header_is_not_completed() -> None:
     raw = BARE % b'<s:Header><x:id xmlns:x="http://x-road.eu/xsd/xroad.xsd">1</x:id></s:Header>'
     with pytest.raises(MalformedMessage) as caught:
-        complete_response(raw, a_soap_message())
+        answer_to(a_soap_message(), raw, TEXT_XML_UTF8, complete=True)
     assert caught.value.code == "missing_header_field"
 
 

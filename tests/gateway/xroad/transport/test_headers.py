@@ -3,13 +3,11 @@ from __future__ import annotations
 import pytest
 
 from gateway.xroad.faults import AccessRefused, MalformedMessage
-from gateway.xroad.transport.decoder import Protocol
 from gateway.xroad.transport.headers import (
     build_request_headers,
     build_response_headers,
     check_hash_algorithm,
     check_proxy_version,
-    read_request_headers,
 )
 from tests.factories.messages import a_rest_request, a_rest_response, a_soap_message, a_soap_response
 
@@ -46,21 +44,6 @@ def test_answer_names_its_original_type_for_soap_only() -> None:
 
 def test_response_header_names_are_lower_case() -> None:
     assert all(name == name.lower() for name, _ in build_response_headers(a_soap_response(), "m"))
-
-
-def test_request_headers_are_read_back_in_any_case() -> None:
-    made = build_request_headers(
-        a_soap_message(), "m/m", original_content_type="text/xml", request_id="r", proxy_version="7.8.0"
-    )
-    facts = read_request_headers((name.upper(), value) for name, value in made)
-    assert facts.protocol is Protocol.SOAP
-    assert (facts.content_type, facts.original_content_type, facts.soap_action) == ("m/m", "text/xml", "")
-    assert (facts.request_id, facts.proxy_version) == ("r", "7.8.0")
-
-
-@pytest.mark.parametrize(("value", "protocol"), [("REST", Protocol.REST), ("rest", Protocol.SOAP), ("", Protocol.SOAP)])
-def test_message_type_is_compared_exactly(value: str, protocol: Protocol) -> None:
-    assert read_request_headers([("x-road-message-type", value)]).protocol is protocol
 
 
 @pytest.mark.parametrize("value", ["SHA-512", "sha-512"])
