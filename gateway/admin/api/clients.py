@@ -88,13 +88,25 @@ def connection_type(name: str) -> ConnectionType:
 def clients_router(deps: AdminDeps) -> APIRouter:
     """Return the routes."""
     router = APIRouter()
+    _client_routes(router, deps)
+    _registration_routes(router, deps)
+    _certificate_routes(router, deps)
+    return router
 
-    def existing(text: str) -> LocalClient:
-        found = deps.registrations.current().find_client(client_id(text))
-        if found is None:
-            raise not_found("client_not_found", text)
-        return found
 
+def _existing(deps: AdminDeps, text: str) -> LocalClient:
+    found = deps.registrations.current().find_client(client_id(text))
+    if found is None:
+        raise not_found("client_not_found", text)
+    return found
+
+
+def _is_owner(deps: AdminDeps, local: LocalClient) -> bool:
+    conf = deps.registrations.current()
+    return conf.server is not None and local.id == conf.server.owner
+
+
+def _client_routes(router: APIRouter, deps: AdminDeps) -> None:
     def shown(client: ClientId) -> dict[str, Any]:
         conf = deps.registrations.current()
         local = conf.find_client(client)
@@ -113,15 +125,6 @@ def clients_router(deps: AdminDeps) -> APIRouter:
             for client in globalconf.clients()
             if client not in here
         ]
-
-    async def set_status(local: LocalClient, status: ClientStatus) -> None:
-        with deps.database.transaction() as tx:
-            store.set_client_status(tx, local.id, status)
-        await deps.after_change()
-
-    def is_owner(local: LocalClient) -> bool:
-        conf = deps.registrations.current()
-        return conf.server is not None and local.id == conf.server.owner
 
     @router.get("/clients", dependencies=roles.VIEW)
     async def list_clients(
@@ -180,11 +183,11 @@ def clients_router(deps: AdminDeps) -> APIRouter:
 
     @router.get("/clients/{id}", dependencies=roles.VIEW)
     async def get_client(id: str) -> dict[str, Any]:
-        return shown(existing(id).id)
+        return shown(_existing(deps, id).id)
 
     @router.patch("/clients/{id}", dependencies=roles.CONNECT)
     async def set_connection_type(id: str, body: ConnectionTypeWrapper) -> dict[str, Any]:
-        local = existing(id)
+        local = _existing(deps, id)
         kind = connection_type(body.connection_type)
         with deps.database.transaction() as tx:
             store.set_connection_type(tx, local.id, kind)
@@ -193,8 +196,8 @@ def clients_router(deps: AdminDeps) -> APIRouter:
 
     @router.delete("/clients/{id}", status_code=204, dependencies=roles.REGISTER)
     async def delete_client(id: str) -> None:
-        local = existing(id)
-        if is_owner(local):
+        local = _existing(deps, id)
+        if _is_owner(deps, local):
             raise conflict("cannot_delete_owner", id)
         if local.status in _WITH_THE_CENTRE:
             raise conflict("action_not_possible", local.status.name)
@@ -202,11 +205,18 @@ def clients_router(deps: AdminDeps) -> APIRouter:
             store.delete_client(tx, local.id)
         await deps.after_change()
 
+
+def _registration_routes(router: APIRouter, deps: AdminDeps) -> None:
+    async def set_status(local: LocalClient, status: ClientStatus) -> None:
+        with deps.database.transaction() as tx:
+            store.set_client_status(tx, local.id, status)
+        await deps.after_change()
+
     # The requests to the central services are made by their own API for now; these note that they are under way.
     @router.put("/clients/{id}/register", status_code=204, dependencies=roles.REGISTER)
     async def register(id: str) -> None:
-        local = existing(id)
-        if is_owner(local):
+        local = _existing(deps, id)
+        if _is_owner(deps, local):
             raise conflict("cannot_register_owner", id)
         if local.status not in (ClientStatus.SAVED, ClientStatus.REGISTRATION_IN_PROGRESS):
             raise conflict("action_not_possible", local.status.name)
@@ -214,16 +224,18 @@ def clients_router(deps: AdminDeps) -> APIRouter:
 
     @router.put("/clients/{id}/unregister", status_code=204, dependencies=roles.REGISTER)
     async def unregister(id: str) -> None:
-        local = existing(id)
-        if is_owner(local):
+        local = _existing(deps, id)
+        if _is_owner(deps, local):
             raise conflict("cannot_unregister_owner", id)
         if local.status not in _WITH_THE_CENTRE:
             raise conflict("action_not_possible", local.status.name)
         await set_status(local, ClientStatus.DELETION_IN_PROGRESS)
 
+
+def _certificate_routes(router: APIRouter, deps: AdminDeps) -> None:
     @router.get("/clients/{id}/sign-certificates", dependencies=roles.VIEW)
     def sign_certificates(id: str) -> list[dict[str, Any]]:
-        member = existing(id).id.member
+        member = _existing(deps, id).id.member
         return [
             show_certificate(record, deps)
             for token in deps.keyring.tokens()
@@ -234,11 +246,11 @@ def clients_router(deps: AdminDeps) -> APIRouter:
 
     @router.get("/clients/{id}/tls-certificates", dependencies=roles.VIEW)
     async def list_certificates(id: str) -> list[dict[str, Any]]:
-        return [certificate_details(der) for der in sorted(existing(id).tls_certificates)]
+        return [certificate_details(der) for der in sorted(_existing(deps, id).tls_certificates)]
 
     @router.post("/clients/{id}/tls-certificates", status_code=201, dependencies=roles.CONNECT)
     async def add_certificate(id: str, request: Request) -> dict[str, Any]:
-        local = existing(id)
+        local = _existing(deps, id)
         try:
             certificate = load_certificate(await request.body())
         except XRoadFault as fault:
@@ -254,19 +266,17 @@ def clients_router(deps: AdminDeps) -> APIRouter:
     @router.get("/clients/{id}/tls-certificates/{hash}", dependencies=roles.VIEW)
     async def get_certificate(id: str, hash: str) -> dict[str, Any]:
         wanted = hash.lower()
-        for der in existing(id).tls_certificates:
+        for der in _existing(deps, id).tls_certificates:
             if hashlib.sha256(der).hexdigest() == wanted:
                 return certificate_details(der)
         raise not_found("certificate_not_found", hash)
 
     @router.delete("/clients/{id}/tls-certificates/{hash}", status_code=204, dependencies=roles.CONNECT)
     async def delete_certificate(id: str, hash: str) -> Response:
-        local = existing(id)
+        local = _existing(deps, id)
         with deps.database.transaction() as tx:
             removed = store.delete_tls_certificate(tx, local.id, hash.lower())
         if not removed:
             raise not_found("certificate_not_found", hash)
         await deps.after_change()
         return Response(status_code=204)
-
-    return router
