@@ -9,7 +9,7 @@ archives and the REST protocol share, and they sort by it.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import quote, unquote_to_bytes
 
@@ -29,6 +29,13 @@ def _require(kind: str, **fields: str | None) -> None:
             raise MalformedMessage("internal_error", "identifiers.field_missing", kind=kind, field=name)
 
 
+def _remember(identifier: MemberId | SubsystemId | ServiceId | SecurityServerId) -> None:
+    """Keep what is asked for again and again: the printed form and the hash."""
+    parts = identifier.parts
+    object.__setattr__(identifier, "_text", "/".join(parts))
+    object.__setattr__(identifier, "_hash", hash(parts))
+
+
 @dataclass(frozen=True, slots=True)
 class MemberId:
     """`UA-DEMO/GOV/10000001`."""
@@ -36,6 +43,8 @@ class MemberId:
     xroad_instance: str
     member_class: str
     member_code: str
+    _text: str = field(init=False, repr=False, compare=False)
+    _hash: int = field(init=False, repr=False, compare=False)
 
     object_type = "MEMBER"
 
@@ -46,6 +55,10 @@ class MemberId:
             memberClass=self.member_class,
             memberCode=self.member_code,
         )
+        _remember(self)
+
+    def __hash__(self) -> int:
+        return self._hash
 
     @property
     def member(self) -> MemberId:
@@ -63,7 +76,7 @@ class MemberId:
         return (self.xroad_instance, self.member_class, self.member_code)
 
     def __str__(self) -> str:
-        return "/".join(self.parts)
+        return self._text
 
     def __lt__(self, other: object) -> bool:
         return str(self) < str(other)
@@ -75,11 +88,17 @@ class SubsystemId:
 
     member: MemberId
     subsystem_code: str
+    _text: str = field(init=False, repr=False, compare=False)
+    _hash: int = field(init=False, repr=False, compare=False)
 
     object_type = "SUBSYSTEM"
 
     def __post_init__(self) -> None:
         _require("SUBSYSTEM", subsystemCode=self.subsystem_code)
+        _remember(self)
+
+    def __hash__(self) -> int:
+        return self._hash
 
     @property
     def xroad_instance(self) -> str:
@@ -92,7 +111,7 @@ class SubsystemId:
         return (*self.member.parts, self.subsystem_code)
 
     def __str__(self) -> str:
-        return "/".join(self.parts)
+        return self._text
 
     def __lt__(self, other: object) -> bool:
         return str(self) < str(other)
@@ -108,6 +127,8 @@ class ServiceId:
     provider: ClientId
     service_code: str
     service_version: str | None = None
+    _text: str = field(init=False, repr=False, compare=False)
+    _hash: int = field(init=False, repr=False, compare=False)
 
     object_type = "SERVICE"
 
@@ -115,6 +136,10 @@ class ServiceId:
         _require("SERVICE", serviceCode=self.service_code)
         if self.service_version is not None:
             _require("SERVICE", serviceVersion=self.service_version)
+        _remember(self)
+
+    def __hash__(self) -> int:
+        return self._hash
 
     @property
     def parts(self) -> tuple[str, ...]:
@@ -123,7 +148,7 @@ class ServiceId:
         return (*self.provider.parts, self.service_code, *version)
 
     def __str__(self) -> str:
-        return "/".join(self.parts)
+        return self._text
 
     def __lt__(self, other: object) -> bool:
         return str(self) < str(other)
@@ -135,11 +160,17 @@ class SecurityServerId:
 
     owner: MemberId
     server_code: str
+    _text: str = field(init=False, repr=False, compare=False)
+    _hash: int = field(init=False, repr=False, compare=False)
 
     object_type = "SERVER"
 
     def __post_init__(self) -> None:
         _require("SERVER", serverCode=self.server_code)
+        _remember(self)
+
+    def __hash__(self) -> int:
+        return self._hash
 
     @property
     def parts(self) -> tuple[str, ...]:
@@ -147,7 +178,7 @@ class SecurityServerId:
         return (*self.owner.parts, self.server_code)
 
     def __str__(self) -> str:
-        return "/".join(self.parts)
+        return self._text
 
     def __lt__(self, other: object) -> bool:
         return str(self) < str(other)

@@ -154,6 +154,11 @@ class MultipartParser:
 
         Raises MalformedMessage (mime_parsing_failed) as soon as the structure is broken.
         """
+        if self._state == _PREAMBLE and self._skip == len(self._buffer) and data.endswith(_CLOSED):
+            whole = self._whole(data)
+            if whole is not None:
+                self._state = _EPILOGUE
+                return whole
         self._buffer += data
         events: list[Event] = []
         while _STEPS[self._state](self, events):
@@ -168,6 +173,32 @@ class MultipartParser:
         if self._state in (_HEADERS, _CONTENT):
             raise MalformedMessage("mime_parsing_failed", "mime.truncated", parts=self._parts)
         return []
+
+    def _whole(self, data: bytes) -> list[Event] | None:
+        """Return the events of a multipart that came in one piece, in the writer's form; None for any other."""
+        pieces = data.split(self._probe)
+        probed = self._delimiter[len(self._probe) :] + b"\r\n"
+        start = len(probed)
+        first, last = pieces[0], pieces.pop()
+        if not 0 < len(pieces) <= self._max_parts or last != probed[:-2] + _CLOSED:
+            return None
+        if not first.startswith(self._probe[1:]):
+            return None
+        pieces[0] = first[len(self._probe) - 1 :]
+        longest = min(_SHORT_HEAD, self._max_header_bytes)
+        events: list[Event] = []
+        for piece in pieces:
+            blank = _BLANK_LINE.search(piece, start)
+            if blank is None or not piece.startswith(probed) or piece[start] in b"\r\n" or piece[-1] != _CR:
+                return None
+            stop, begin = blank.span()
+            if stop - start > longest:
+                return None
+            events.append(_known_head(piece[start:stop]))
+            if begin < len(piece) - 1:
+                events.append(PartData(piece[begin:-1]))
+            events.append(_END)
+        return events
 
     def _preamble(self, _events: list[Event]) -> bool:
         stop, end, closing = self._scan()
@@ -255,6 +286,7 @@ _STEPS: Final = (
     MultipartParser._epilogue,
 )
 _CR: Final = 13
+_CLOSED: Final = b"--\r\n"
 _BLANK_LINE: Final = re.compile(rb"\r?\n\r?\n")
 
 

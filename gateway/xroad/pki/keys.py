@@ -149,14 +149,23 @@ def ecdsa_raw_to_der(raw: bytes) -> bytes:
     return encode_dss_signature(int.from_bytes(raw[:half], "big"), int.from_bytes(raw[half:], "big"))
 
 
+def field_bytes(key: ec.EllipticCurvePublicKey) -> int:
+    """Return how long `r` and `s` are for this key."""
+    return (key.curve.key_size + 7) // 8
+
+
 def ecdsa_der_to_raw(der: bytes, key: PublicKey) -> bytes:
-    """Turn the DER sequence into `r || s`, each as long as the field of `key`.
+    """Turn the DER sequence into `r || s`, each as long as the field of `key`."""
+    if not isinstance(key, ec.EllipticCurvePublicKey):
+        raise RuntimeError("only EC keys make ECDSA signatures")
+    return ecdsa_raw_of(der, field_bytes(key))
+
+
+def ecdsa_raw_of(der: bytes, size: int) -> bytes:
+    """Turn the DER sequence into `r || s`, each `size` bytes long.
 
     Raises SignatureRefused (invalid_signature_value) when the DER is broken or too large for the key.
     """
-    if not isinstance(key, ec.EllipticCurvePublicKey):
-        raise RuntimeError("only EC keys make ECDSA signatures")
-    size = (key.curve.key_size + 7) // 8
     try:
         r, s = decode_dss_signature(der)
         return r.to_bytes(size, "big") + s.to_bytes(size, "big")

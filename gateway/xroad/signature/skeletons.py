@@ -15,7 +15,7 @@ import re
 from binascii import Error as Base64Error
 from binascii import a2b_base64, b2a_base64
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
@@ -45,12 +45,13 @@ class _Cut:
     time: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class _Skeleton:
     """The facts of one document, and its canonical forms without the texts."""
 
     facts: XadesSignature
     algorithms: tuple[DigestAlgorithm, ...]
+    sizes: tuple[int, ...]
     properties_at: int
     info: tuple[bytes, ...]
     properties: tuple[bytes, bytes]
@@ -59,50 +60,94 @@ class _Skeleton:
         """Return the facts with other texts; None when one of them isn't what it should be."""
         decoded = [_decode(text) for text in cut.digests]
         value = _decode(cut.value)
-        if value is None or any(
-            octets is None or len(octets) != algorithm.primitive.digest_size
-            for octets, algorithm in zip(decoded, self.algorithms, strict=True)
-        ):
+        if not value or tuple(map(len, decoded)) != self.sizes:
             return None
         try:
             time = datetime.fromisoformat(cut.time.decode("ascii"))
         except ValueError:
             return None
-        digests = [Digest(algorithm, octets or b"") for algorithm, octets in zip(self.algorithms, decoded, strict=True)]
+        digests = list(map(Digest, self.algorithms, decoded))
         properties = digests.pop(self.properties_at)
-        return replace(
-            self.facts,
-            signed_info=_join(self.info, cut.digests),
-            value=value,
-            references=tuple(
-                SignatureReference(known.uri, digest)
-                for known, digest in zip(self.facts.references, digests, strict=True)
-            ),
-            properties_digest=properties,
-            signed_properties=_join(self.properties, (cut.time,)),
-            signing_time=time,
+        known = self.facts
+        return XadesSignature(
+            known.algorithm,
+            _join(self.info, cut.digests),
+            value,
+            tuple([SignatureReference(old.uri, new) for old, new in zip(known.references, digests, strict=True)]),
+            properties,
+            _join(self.properties, (cut.time,)),
+            known.certificate_der,
+            known.other_certificates,
+            time,
+            known.signing_certificate,
+            known.policy,
+            known.unsigned,
+            self,
         )
 
 
+@dataclass(frozen=True, slots=True)
+class _Places:
+    """Where the texts of a document stood, and all that stood around them; tried first on the next of its length."""
+
+    around: tuple[slice, ...]
+    constant: bytes
+    digests: tuple[slice, ...]
+    value: slice
+    time: slice
+    skeleton: _Skeleton
+
+    def find(self, xml: bytes) -> _Cut | None:
+        """Return the texts, if this document differs from the last one in them alone."""
+        if b"".join([xml[place] for place in self.around]) != self.constant:
+            return None
+        digests = tuple([xml[place] for place in self.digests])
+        value, time = xml[self.value], xml[self.time]
+        if _plain(b"\n".join([*digests, value])) and _DATE.fullmatch(time):
+            return _Cut((), digests, value, time)
+        return None
+
+
 _known: dict[tuple[bytes, ...], _Skeleton] = {}
+_places: dict[int, _Places] = {}  # by the length of the document
 
 
 def read_signature(xml: bytes) -> XadesSignature:
     """Return what `parse_signature` returns, or raise what it raises."""
+    places = _places.get(len(xml))
+    cut = None if places is None else places.find(xml)
+    if places is not None and cut is not None:
+        return places.skeleton.fill(cut) or parse_signature(xml)
     cut = _cut(xml)
     if cut is None:
         return parse_signature(xml)
     skeleton = _known.get(cut.around)
     if skeleton is not None:
-        filled = skeleton.fill(cut)
-        return parse_signature(xml) if filled is None else filled
+        if len(_places) >= MAX_SKELETONS:
+            _places.clear()
+        _places[len(xml)] = _places_of(cut, skeleton)
+        return skeleton.fill(cut) or parse_signature(xml)
     facts = parse_signature(xml)
     made = _skeleton_of(facts, cut)
     if made is not None:
         if len(_known) >= MAX_SKELETONS:
             _known.clear()
+            _places.clear()
         _known[cut.around] = made
     return facts
+
+
+def _places_of(cut: _Cut, skeleton: _Skeleton) -> _Places:
+    around: list[slice] = []
+    texts: list[slice] = []
+    position = 0
+    for piece, text in zip(cut.around, (*cut.digests, cut.value, cut.time, b""), strict=True):
+        end = position + len(piece)
+        around.append(slice(position, end))
+        position = end + len(text)
+        texts.append(slice(end, position))
+    *digests, value, time, _ = texts
+    return _Places(tuple(around), b"".join(cut.around), tuple(digests), value, time, skeleton)
 
 
 def _cut(xml: bytes) -> _Cut | None:
@@ -116,16 +161,19 @@ def _cut(xml: bytes) -> _Cut | None:
     value, time = rest[value_at:value_end], rest[time_at:time_end]
     if len(xml) > MAX_BYTES or not digests or not 0 < value_at < value_end < time_at < time_end:
         return None
-    if not all(map(_is_plain, (*digests, value))) or not _DATE.fullmatch(time):
+    if not _plain(b"\n".join([*digests, value])) or not _DATE.fullmatch(time):
         return None
     around = (
-        b"".join(first), *(tail for _, _, tail in pieces[1:]),
-        rest[:value_at], rest[value_end:time_at], rest[time_end:],
-    )  # fmt: skip
+        b"".join(first) + _DIGEST,
+        *(b"<" + tail + _DIGEST for _, _, tail in pieces[1:-1]),
+        b"<" + pieces[-1][2] + _INFO_END + rest[:value_at],
+        rest[value_end:time_at],
+        rest[time_end:],
+    )
     return _Cut(around, digests, value, time)
 
 
-def _is_plain(text: bytes) -> bool:
+def _plain(text: bytes) -> bool:
     return not text.replace(_RETURN, b"").translate(None, _LETTERS)
 
 
@@ -145,7 +193,14 @@ def _skeleton_of(facts: XadesSignature, cut: _Cut) -> _Skeleton | None:
     properties = _split(facts.signed_properties, _TIME)
     if len(info) != len(decoded) + 1 or len(properties) != 2:
         return None
-    made = _Skeleton(facts, tuple(digest.algorithm for digest in digests), place, info, (properties[0], properties[1]))
+    made = _Skeleton(
+        facts,
+        tuple(digest.algorithm for digest in digests),
+        tuple(digest.algorithm.primitive.digest_size for digest in digests),
+        place,
+        info,
+        (properties[0], properties[1]),
+    )
     return made if made.fill(cut) == facts else None
 
 
@@ -167,10 +222,11 @@ def _join(around: Sequence[bytes], texts: Sequence[bytes]) -> bytes:
     return b"".join(pieces)
 
 
-def _decode(text: bytes) -> bytes | None:
+def _decode(text: bytes) -> bytes:
+    """Return the octets of a text in the only base64 they have; none for any other text."""
     letters = text.replace(_RETURN, b"").translate(None, b" \n")
     try:
         octets = a2b_base64(letters, strict_mode=True)
     except Base64Error:
-        return None
-    return octets if octets and b2a_base64(octets, newline=False) == letters else None
+        return b""
+    return octets if b2a_base64(octets, newline=False) == letters else b""

@@ -70,6 +70,15 @@ def verify(signed: SignedMessage, signer: ClientId, globalconf: GlobalConf, at: 
     signature = signed.signature
     parts = parts_of(signed.message)
     facts = read_signature(signature.xml)  # (1)
+    key = ("signature.signer", facts.skeleton, signer.member)
+    known = cast("_KnownSigner | None", globalconf.memo.get(key))
+    if known is not None and known.proof.since <= at <= known.proof.until and _is_alone(parts, signature):
+        # All but the digests, the value and the time was judged before, in a signature with the same skeleton.
+        check_references(facts, signature, _measure_of(signed.message, parts))
+        verify_signature(known.key, facts.algorithm, facts.value, data=facts.signed_info)
+        check_time(facts, known.certificate, at)
+        _check_age(facts, at)
+        return VerifiedMessage(signed, signer.member, at)
     check_form(facts, signature, [part.name for part in parts])
     if signature.hash_chain_result is not None:  # (2)
         _check_live_chain(signature, parts)
@@ -78,10 +87,29 @@ def verify(signed: SignedMessage, signer: ClientId, globalconf: GlobalConf, at: 
     check_references(facts, signature, _measure_of(signed.message, parts))  # (5)
     check_value(facts, certificate)
     check_signed_properties(facts, certificate, at)  # (6)
+    _check_age(facts, at)
+    proof = prove_certificate(facts, certificate, signer.xroad_instance, globalconf, at)  # (7) (8)
+    if facts.skeleton is not None and _is_alone(parts, signature):
+        globalconf.memo[key] = _KnownSigner(certificate, _key_of(certificate), proof)
+    return VerifiedMessage(signed, signer.member, at)
+
+
+@dataclass(frozen=True, slots=True)
+class _KnownSigner:
+    """What checks 1, 3, 4 and 6 to 8 found for a skeleton over a message alone; it holds as long as the proof."""
+
+    certificate: x509.Certificate
+    key: object
+    proof: CertificateProof
+
+
+def _is_alone(parts: Sequence[Part], signature: Signature) -> bool:
+    return len(parts) == 1 and signature.hash_chain_result is None and signature.hash_chain is None
+
+
+def _check_age(facts: XadesSignature, at: datetime) -> None:
     if facts.signing_time < at - MAX_LIVE_AGE:
         raise _time_refused(facts, at)
-    prove_certificate(facts, certificate, signer.xroad_instance, globalconf, at)  # (7) (8)
-    return VerifiedMessage(signed, signer.member, at)
 
 
 def _check_live_chain(signature: Signature, parts: Sequence[Part]) -> None:
@@ -215,6 +243,11 @@ def check_signed_properties(facts: XadesSignature, certificate: x509.Certificate
     policy = facts.policy
     if policy is not None and (policy.identifier != POLICY_ID or policy.digest.base64 != POLICY_DIGEST):
         raise _malformed("signature.unknown_policy", policy=policy.identifier[:100])
+    check_time(facts, certificate, at)
+
+
+def check_time(facts: XadesSignature, certificate: x509.Certificate, at: datetime) -> None:
+    """Refuse a time before the certificate was valid, or ahead of ours by more than clocks differ."""
     if not certificate.not_valid_before_utc <= facts.signing_time <= at + MAX_CLOCK_AHEAD:
         raise _time_refused(facts, at)
 

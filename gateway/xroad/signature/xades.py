@@ -10,11 +10,10 @@ document is never parsed to be signed; the tests prove both forms equal to what 
 from __future__ import annotations
 
 import re
-from base64 import b64encode
+from binascii import b2a_base64
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import lru_cache
 from typing import Final
 
 from cryptography import x509
@@ -23,7 +22,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from gateway.xroad.digests import Digest, DigestAlgorithm, KeyKind, digest_of
 from gateway.xroad.faults import MalformedMessage, SigningUnavailable
 from gateway.xroad.pki.certificates import load_certificate
-from gateway.xroad.pki.keys import ecdsa_der_to_raw
+from gateway.xroad.pki.keys import ecdsa_raw_of, field_bytes
 from gateway.xroad.signature.hash_chain import SIGNATURE_RESULT, build_hash_chains
 from gateway.xroad.signature.signed_message import Part, Signature, SigningIdentity
 from gateway.xroad.xml import C14N_INCLUSIVE, NS_ASIC_SIGNATURES, NS_DS, NS_XADES, NS_XSI
@@ -82,15 +81,16 @@ def prepare(parts: Sequence[Part], identity: SigningIdentity, at: datetime) -> T
     Raises SigningUnavailable (cannot_create_signature) when the identity has no OCSP response: no
     peer accepts a signature without one.
     """
+    if len(parts) == 1:
+        return _to_be_signed(_template_of(identity), parts[0].name, parts[0].digest, MIME_MESSAGE, at)
     return prepare_batch([parts], identity, at).to_be_signed
 
 
 def prepare_batch(requests: Sequence[Sequence[Part]], identity: SigningIdentity, at: datetime) -> ToBeSignedBatch:
     """Return what has to be signed for several messages together (X-Road BatchSigner.java)."""
-    template = _template_of(identity)
     if len(requests) == 1 and len(requests[0]) == 1:
-        part = requests[0][0]
-        return ToBeSignedBatch(_to_be_signed(template, part.name, part.digest, MIME_MESSAGE, at), 1)
+        return ToBeSignedBatch(prepare(requests[0], identity, at), 1)
+    template = _template_of(identity)
     chains = build_hash_chains(requests, algorithm=_DIGEST)
     unsigned = _to_be_signed(
         template,
@@ -106,23 +106,28 @@ def prepare_batch(requests: Sequence[Sequence[Part]], identity: SigningIdentity,
 
 def assemble(to_be_signed: ToBeSigned, value: bytes) -> Signature:
     """Return the finished signature; the value of an ECDSA signature arrives as DER."""
-    return assemble_batch(ToBeSignedBatch(to_be_signed, 1), value)[0]
+    chain = to_be_signed.hash_chains[0] if to_be_signed.hash_chains else None
+    return Signature(_xml_of(to_be_signed, value), to_be_signed.hash_chain_result, chain)
 
 
 def assemble_batch(batch: ToBeSignedBatch, value: bytes) -> list[Signature]:
     """Return one signature for each request: the XML and the result are shared, the chain is its own."""
     unsigned = batch.to_be_signed
+    xml = _xml_of(unsigned, value)
+    if unsigned.hash_chain_result is None:
+        return [Signature(xml)] * batch.size
+    return [Signature(xml, unsigned.hash_chain_result, chain) for chain in unsigned.hash_chains]
+
+
+def _xml_of(unsigned: ToBeSigned, value: bytes) -> bytes:
     template = unsigned.template
-    octets = value if template.ec_key is None else ecdsa_der_to_raw(value, template.ec_key)
-    xml = (
+    octets = value if template.ec_bytes is None else ecdsa_raw_of(value, template.ec_bytes)
+    return (
         f'{_HEAD}<ds:SignedInfo>{unsigned.signed_info}</ds:SignedInfo>\n<ds:SignatureValue Id="signature-value">\n'
         f"{_b64(octets)}\n</ds:SignatureValue>\n{template.key_info}"
         f'<xades:SignedProperties Id="signed-properties">{unsigned.signed_properties}</xades:SignedProperties>'
         f"{template.unsigned_properties}"
     ).encode()
-    if unsigned.hash_chain_result is None:
-        return [Signature(xml)] * batch.size
-    return [Signature(xml, unsigned.hash_chain_result, chain) for chain in unsigned.hash_chains]
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +135,7 @@ class _Template:
     """What stays the same in every signature of one identity; canonical text stands in pairs of `…_c14n`."""
 
     algorithm: DigestAlgorithm
-    ec_key: ec.EllipticCurvePublicKey | None
+    ec_bytes: int | None
     method: str
     method_c14n: str
     properties: str
@@ -139,8 +144,23 @@ class _Template:
     unsigned_properties: str
 
 
-@lru_cache(maxsize=64)
+_templates: dict[int, tuple[SigningIdentity, _Template]] = {}
+_MAX_TEMPLATES: Final = 64
+
+
 def _template_of(identity: SigningIdentity) -> _Template:
+    """Return the template of an identity, made once: a signer hands out the same object for many messages."""
+    known = _templates.get(id(identity))
+    if known is not None and known[0] is identity:
+        return known[1]
+    if len(_templates) >= _MAX_TEMPLATES:
+        _templates.clear()
+    made = _new_template(identity)
+    _templates[id(identity)] = (identity, made)
+    return made
+
+
+def _new_template(identity: SigningIdentity) -> _Template:
     if not identity.ocsp_responses:
         raise SigningUnavailable("cannot_create_signature", "signature.no_ocsp_response", member=identity.member)
     certificate = load_certificate(identity.certificate_der)
@@ -160,7 +180,7 @@ def _template_of(identity: SigningIdentity) -> _Template:
     )
     return _Template(
         algorithm=identity.algorithm.digest_algorithm,
-        ec_key=key if isinstance(key, ec.EllipticCurvePublicKey) else None,
+        ec_bytes=field_bytes(key) if isinstance(key, ec.EllipticCurvePublicKey) else None,
         method=method,
         method_c14n=_canonical(method),
         properties=properties,
@@ -184,7 +204,7 @@ def _to_be_signed(
     chains: tuple[bytes, ...] = (),
 ) -> ToBeSigned:
     utc = at.astimezone(UTC)
-    time = f"{utc:%Y-%m-%dT%H:%M:%S}.{utc.microsecond // 1000:03d}Z"
+    time = f"{utc.replace(tzinfo=None).isoformat(timespec='milliseconds')}Z"
     start = f"<xades:SignedSignatureProperties><xades:SigningTime>{time}</xades:SigningTime>"
     end = f"{mime_type}</xades:MimeType></xades:DataObjectFormat></xades:SignedDataObjectProperties>"
     canonical_properties = (
@@ -194,14 +214,14 @@ def _to_be_signed(
     properties_digest = digest_of(canonical_properties.encode(), _DIGEST)
     first = f'<ds:Reference Id="signature-reference-0" URI="{name}">\n'
     second = f'<ds:Reference Id="signature-reference-1" Type="{SIGNED_PROPERTIES_TYPE}" URI="#signed-properties">\n'
+    message, message_c14n = _digest_xml(digest)
+    signed, signed_c14n = _digest_xml(properties_digest)
     canonical_info = (
-        f"<ds:SignedInfo{_NAMESPACES}>{template.method_c14n}{first}{_digest_xml(digest, '></ds:DigestMethod>')}"
-        f"{second}{_digest_xml(properties_digest, '></ds:DigestMethod>')}</ds:SignedInfo>"
+        f"<ds:SignedInfo{_NAMESPACES}>{template.method_c14n}{first}{message_c14n}{second}{signed_c14n}</ds:SignedInfo>"
     )
-    written_info = f"{template.method}{first}{_digest_xml(digest, '/>')}{second}{_digest_xml(properties_digest, '/>')}"
     return ToBeSigned(
         digest=template.algorithm.digest(canonical_info.encode()),
-        signed_info=written_info,
+        signed_info=f"{template.method}{first}{message}{second}{signed}",
         signed_properties=f"{start}{template.properties}{end}",
         template=template,
         hash_chain_result=result,
@@ -209,11 +229,11 @@ def _to_be_signed(
     )
 
 
-def _digest_xml(digest: Digest, close: str) -> str:
-    return (
-        f'<ds:DigestMethod Algorithm="{digest.algorithm.uri}"{close}\n'
-        f"<ds:DigestValue>{digest.base64}</ds:DigestValue>\n</ds:Reference>\n"
-    )
+def _digest_xml(digest: Digest) -> tuple[str, str]:
+    """Return the two elements of a digest, as written and in canonical form."""
+    method = f'<ds:DigestMethod Algorithm="{digest.algorithm.uri}"'
+    value = f"\n<ds:DigestValue>{_b64(digest.value)}</ds:DigestValue>\n</ds:Reference>\n"
+    return f"{method}/>{value}", f"{method}></ds:DigestMethod>{value}"
 
 
 def _signed_properties(der: bytes, certificate: x509.Certificate) -> str:
@@ -280,7 +300,7 @@ def _escape(text: str) -> str:
 
 
 def _b64(data: bytes) -> str:
-    return b64encode(data).decode("ascii")
+    return b2a_base64(data, newline=False).decode("ascii")
 
 
 _INSERTION: Final = re.compile(rb"<(?:([A-Za-z_][\w.-]*):)?UnsignedSignatureProperties(?:\s[^<>]*[^<>/]|\s*)>")

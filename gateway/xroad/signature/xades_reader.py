@@ -11,7 +11,7 @@ Canonical forms are taken here, in the tree as it came; afterwards nobody needs 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
@@ -119,7 +119,8 @@ class XadesSignature:
     """The facts of one signature.
 
     `signed_info` and `signed_properties` are canonical octets. `properties_digest` is what SignedInfo
-    says about the latter, None when it says nothing.
+    says about the latter, None when it says nothing. Two signatures with the same `skeleton` differ in
+    value, digests and signing time alone.
     """
 
     algorithm: SignatureAlgorithm
@@ -134,6 +135,7 @@ class XadesSignature:
     signing_certificate: CertificateReference
     policy: SignaturePolicy | None
     unsigned: UnsignedProperties
+    skeleton: object | None = field(default=None, compare=False, repr=False)
 
 
 def parse_signature(xml: bytes) -> XadesSignature:

@@ -157,7 +157,11 @@ class TransportDecoder:
             raise MalformedMessage(
                 "invalid_content_type", "transport.unexpected_part", value=media_type, place=self._place.name.lower()
             )
-        self._limit = self._limit_of(kind)
+        limits = self._limits
+        if kind in _SOAP_KINDS:
+            self._limit = limits.soap_bytes if self._place is Place.MESSAGE else limits.fault_bytes
+        elif kind not in _BODY_KINDS:
+            self._limit = getattr(limits, _LIMITS[kind])
         self._kind = kind
         self._headers = headers
         self._pieces = []
@@ -173,39 +177,41 @@ class TransportDecoder:
             )
         self._pieces.append(data)
 
-    def _limit_of(self, kind: Kind) -> int:
-        if kind is Kind.SOAP and self._place is not Place.MESSAGE:
-            return self._limits.fault_bytes
-        limit: int = getattr(self._limits, _LIMITS.get(kind, "soap_bytes"))
-        return limit
-
     def _end(self) -> None:
-        data = b"".join(self._pieces)
+        data = self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
         place, self._place = self._place, ORDER[self._place][self._kind]
-        match self._kind:
-            case Kind.OCSP:
-                if len(self._ocsp_responses) == self._limits.ocsp_parts:
-                    raise MalformedMessage(
-                        "invalid_message", "transport.too_many_parts", part=self._kind.value,
-                        limit=self._limits.ocsp_parts,
-                    )  # fmt: skip
-                self._ocsp_responses.append(data)
-            case Kind.SOAP | Kind.SOAP_XOP if place is Place.MESSAGE:
+        if self._kind in _SOAP_KINDS:
+            if place is Place.MESSAGE:
                 self._soap(data)
-            case Kind.SOAP:
+            else:
                 self._fault = self._fault or _fault_instead_of_signature(data)
-            case Kind.REST_REQUEST:
-                self._message = parse_rest_request(data)
-            case Kind.REST_RESPONSE:
-                self._message = parse_rest_response(data)
-            case Kind.REST_BODY | Kind.ATTACHMENTS:
-                self._bodies.end(self._kind)
-            case Kind.HASH_CHAIN_RESULT:
-                self._hash_chain_result = data
-            case Kind.HASH_CHAIN:
-                self._hash_chain = data
-            case Kind.SIGNATURE:
-                self._signature = Signature(data, self._hash_chain_result, self._hash_chain)
+        else:
+            _TAKE[self._kind](self, data)
+
+    def _ocsp(self, data: bytes) -> None:
+        if len(self._ocsp_responses) == self._limits.ocsp_parts:
+            raise MalformedMessage(
+                "invalid_message", "transport.too_many_parts", part=self._kind.value, limit=self._limits.ocsp_parts
+            )
+        self._ocsp_responses.append(data)
+
+    def _rest_request(self, data: bytes) -> None:
+        self._message = parse_rest_request(data)
+
+    def _rest_response(self, data: bytes) -> None:
+        self._message = parse_rest_response(data)
+
+    def _end_of_body(self, _data: bytes) -> None:
+        self._bodies.end(self._kind)
+
+    def _chain_result(self, data: bytes) -> None:
+        self._hash_chain_result = data
+
+    def _chain(self, data: bytes) -> None:
+        self._hash_chain = data
+
+    def _signature_part(self, data: bytes) -> None:
+        self._signature = Signature(data, self._hash_chain_result, self._hash_chain)
 
     def _soap(self, data: bytes) -> None:
         content_type = header_of(self._headers, "content-type") or ""
@@ -293,15 +299,24 @@ class _Bodies:
 
 
 _BODY_KINDS: Final = frozenset({Kind.REST_BODY, Kind.ATTACHMENTS})
+_SOAP_KINDS: Final = frozenset({Kind.SOAP, Kind.SOAP_XOP})
 _LIMITS: Final = {
     Kind.OCSP: "ocsp_bytes",
-    Kind.SOAP: "soap_bytes",
-    Kind.SOAP_XOP: "soap_bytes",
     Kind.REST_REQUEST: "rest_head_bytes",
     Kind.REST_RESPONSE: "rest_head_bytes",
     Kind.HASH_CHAIN_RESULT: "hash_chain_bytes",
     Kind.HASH_CHAIN: "hash_chain_bytes",
     Kind.SIGNATURE: "signature_bytes",
+}
+_TAKE: Final = {
+    Kind.OCSP: TransportDecoder._ocsp,
+    Kind.REST_REQUEST: TransportDecoder._rest_request,
+    Kind.REST_RESPONSE: TransportDecoder._rest_response,
+    Kind.REST_BODY: TransportDecoder._end_of_body,
+    Kind.ATTACHMENTS: TransportDecoder._end_of_body,
+    Kind.HASH_CHAIN_RESULT: TransportDecoder._chain_result,
+    Kind.HASH_CHAIN: TransportDecoder._chain,
+    Kind.SIGNATURE: TransportDecoder._signature_part,
 }
 _OTHER_SIDE: Final = {Side.REQUEST: Kind.REST_RESPONSE, Side.RESPONSE: Kind.REST_REQUEST}
 
