@@ -27,6 +27,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from gateway.runtime import tls
 from gateway.runtime.http.client import HttpClient
 from gateway.runtime.http.server import HttpServer, Request, Response
+from gateway.runtime.http.streams import READ_BYTES
 from tests.factories.pki import Authority, a_key, a_name, a_root
 
 REQUESTS = int(os.environ.get("PROBE_REQUESTS", "20000"))
@@ -86,13 +87,17 @@ async def measure_server(context: ssl.SSLContext | None, calling: ssl.SSLContext
         return await cost_of_serving(server.port, calling)
 
 
-class Deaf(asyncio.Protocol):
+class Deaf(asyncio.BufferedProtocol):
     """Answers without reading: what event loop, socket and TLS cost anybody."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = transport
+        self.buffer = memoryview(bytearray(READ_BYTES))
 
-    def data_received(self, data: bytes) -> None:
+    def get_buffer(self, sizehint: int) -> memoryview:
+        return self.buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
         self.transport.write(b"HTTP/1.1 200 OK\r\n\r\n" + BODY)  # type: ignore[attr-defined]
 
 

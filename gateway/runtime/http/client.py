@@ -9,7 +9,6 @@ then takes a new one; once a byte is out there is no second try.
 from __future__ import annotations
 
 import asyncio
-import inspect
 import socket
 import ssl as tls
 from collections.abc import Awaitable, Callable, Sequence
@@ -196,7 +195,7 @@ class HttpClient:
 
     async def _kept(self, key: PoolKey) -> ClientConnection | None:
         while (connection := self._pool.take(key)) is not None:
-            if await connection.still_open():
+            if connection.surely_open or await connection.still_open():
                 return connection
         return None
 
@@ -248,7 +247,7 @@ async def _ask(on_connected: OnConnected | None, connection: ClientConnection) -
         return
     try:
         verdict = on_connected(connection.facts)
-        if inspect.isawaitable(verdict):
+        if verdict is not None:
             await verdict
     except BaseException:
         connection.abort()

@@ -24,14 +24,21 @@ from gateway.runtime.http.pace import Pace
 from gateway.runtime.http.problems import ConnectionLost, HttpProblem, HttpTimeout, HttpTooLarge
 from gateway.runtime.http.request import ConnectionOwner, Request, fail_plainly, refuse_plainly
 from gateway.runtime.http.streams import BodyStream
-from gateway.runtime.http.writing import PIECE_BYTES, OutgoingHead, close_body, response_head, write_message
+from gateway.runtime.http.writing import (
+    PIECE_BYTES,
+    OutgoingHead,
+    close_body,
+    response_head,
+    whole_message,
+    write_message,
+)
 
 _log = logging.getLogger(__name__)
 
 _LINGER_BYTES = 4 * 1024 * 1024
 
 
-class ServerConnection(asyncio.Protocol):
+class ServerConnection(asyncio.BufferedProtocol):
     """See the module: callbacks of the transport, timers, and the task that serves."""
 
     __slots__ = (
@@ -83,7 +90,15 @@ class ServerConnection(asyncio.Protocol):
         self._owner.sweeper.add(self)
         self._task = self._loop.create_task(self._serve())
 
-    def data_received(self, data: bytes) -> None:
+    def get_buffer(self, sizehint: int) -> memoryview:
+        """Say where to put what comes."""
+        return self._owner.buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """Copy what came."""
+        self._take(bytes(self._owner.buffer[:nbytes]))
+
+    def _take(self, data: bytes) -> None:
         """Take bytes into the head or body they belong to."""
         if self._decoder is not None:
             self._take_body(data)
@@ -150,16 +165,16 @@ class ServerConnection(asyncio.Protocol):
         except HttpProblem as problem:
             self._refuse(problem)
             return
-        rest = found[1]
+        rest, length = found[1], head.length
         stream = BodyStream(self, limit=limits.max_body_bytes, high=limits.buffer_bytes)
         self._stream = stream
         self._next = Request(head, stream, self)
-        if head.length == 0:
-            stream.finish()
-            if rest:
-                self._keep_for_later(rest)
+        if length is not None and length <= len(rest):
+            stream.feed_whole(rest[:length])
+            if length < len(rest):
+                self._keep_for_later(rest[length:])
         else:
-            self._decoder = ChunkedDecoder() if head.length is None else LengthDecoder(head.length)
+            self._decoder = ChunkedDecoder() if length is None else LengthDecoder(length)
             self._wants_continue = head.expects_continue
             self._body_pace.rest()
             if rest:
@@ -295,7 +310,13 @@ class ServerConnection(asyncio.Protocol):
     async def _serve(self) -> None:
         try:
             while True:
-                following = await self._following()
+                if not self._has_next():
+                    if self._eof or self._owner.stopping:
+                        break
+                    self._waiter = self._loop.create_future()
+                    await self._waiter
+                following, self._next = self._next, None
+                self._answering = True
                 if following is None or not await self._answer(following):
                     break
             self._finish()
@@ -309,8 +330,8 @@ class ServerConnection(asyncio.Protocol):
             _log.exception("connection of %s cut", self.facts.peer_address)
             self._transport.abort()
 
-    async def _following(self) -> Request | HttpProblem | None:
-        """Return the next request or what was wrong with it; None when there will be none."""
+    def _has_next(self) -> bool:
+        """Begin to wait for the next request, or find it among the bytes that came before its turn."""
         self._answering = False
         self._waiting_since = self._loop.time()
         if self._inbox and self._next is None:
@@ -319,15 +340,10 @@ class ServerConnection(asyncio.Protocol):
             self._take_head(data)
             if not (self._inbox or self._unread or (self._stream is not None and self._stream.full)):
                 self._resume()
-        if self._next is None:
-            self._resume()
-            if self._eof or self._owner.stopping:
-                return None
-            self._waiter = self._loop.create_future()
-            await self._waiter
-        following, self._next = self._next, None
-        self._answering = True
-        return following
+        if self._next is not None:
+            return True
+        self._resume()
+        return False
 
     async def _answer(self, following: Request | HttpProblem) -> bool:
         """Write the answer to one request; say whether another may follow on this connection."""
@@ -356,15 +372,18 @@ class ServerConnection(asyncio.Protocol):
 
     async def _send(self, response: Response, method: str, version: str, *, keep_alive: bool) -> bool:
         body = response.body
-        if isinstance(body, bytes):
-            outgoing = response_head(response, method=method, version=version, keep_alive=keep_alive)
-            await write_message(self, outgoing, body)
-            return outgoing.keep_alive
         try:
             outgoing = response_head(response, method=method, version=version, keep_alive=keep_alive)
-            await self._stream_out(outgoing, body)
+            whole = whole_message(outgoing, body)
+            if whole is None:
+                await self._stream_out(outgoing, body)
+            else:
+                self.write(whole)
+                if not self._can_write:
+                    await self.drain()
         finally:
-            await close_body(body)
+            if not isinstance(body, bytes):
+                await close_body(body)
         return outgoing.keep_alive
 
     async def _stream_out(self, outgoing: OutgoingHead, body: OutgoingBody) -> None:

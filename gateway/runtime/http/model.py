@@ -167,8 +167,7 @@ class ResponseHead(NamedTuple):
     keep_alive: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Response:
+class Response(NamedTuple):
     """An answer to write: headers go out in this case and order; framing headers and Date are added."""
 
     status: int = 200

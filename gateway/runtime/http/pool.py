@@ -7,6 +7,7 @@ import ssl
 from gateway.runtime.http.calling import ClientConnection
 from gateway.runtime.http.model import ClientLimits
 from gateway.runtime.http.pace import Sweeper
+from gateway.runtime.http.streams import a_read_buffer
 
 PoolKey = tuple[str, int, ssl.SSLContext | None, str]
 
@@ -16,6 +17,7 @@ class ConnectionPool:
 
     def __init__(self, limits: ClientLimits) -> None:
         self._limits = limits
+        self.buffer = a_read_buffer()
         self._keys: dict[ClientConnection, PoolKey] = {}
         self._idle: dict[PoolKey, list[ClientConnection]] = {}
         self._idle_count = 0

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 from gateway.runtime.http.model import Address, ConnectionFacts, HttpLimits, RequestHead, Response, header_of
 from gateway.runtime.http.pace import Sweeper
 from gateway.runtime.http.problems import HttpProblem
-from gateway.runtime.http.streams import BodyStream
+from gateway.runtime.http.streams import BodyStream, a_read_buffer
 
 if TYPE_CHECKING:
     from gateway.runtime.http.connection import ServerConnection
@@ -111,7 +111,7 @@ def fail_plainly(request: Request, error: Exception) -> Response:
 class ConnectionOwner:
     """What the connections of one server share."""
 
-    __slots__ = ("connections", "handler", "limits", "on_bad_request", "on_error", "stopping", "sweeper")
+    __slots__ = ("buffer", "connections", "handler", "limits", "on_bad_request", "on_error", "stopping", "sweeper")
 
     def __init__(self, handler: Handler, limits: HttpLimits, on_bad_request: OnBadRequest, on_error: OnError) -> None:
         self.handler = handler
@@ -119,6 +119,7 @@ class ConnectionOwner:
         self.on_bad_request = on_bad_request
         self.on_error = on_error
         self.stopping = False
+        self.buffer = a_read_buffer()
         self.connections: set[ServerConnection] = set()
         self.sweeper = Sweeper(
             min(

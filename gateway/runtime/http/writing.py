@@ -22,8 +22,8 @@ _TARGET: Final = re.compile(r"[\x21-\x7e]+")
 _PHRASES: Final = {status.value: status.phrase for status in http.HTTPStatus}
 _NOTED: Final = frozenset({"content-length", "transfer-encoding", "connection", "date", "host"})
 _NAMES_KNOWN: Final = 1024
-_known_names: dict[str, str] = {}
-"""Header names checked before, with their lower case."""
+_names: dict[str, str] = {}
+"""Header names checked before: in lower case when they are among the noted, else empty."""
 
 _USUALLY_BODYLESS: Final = frozenset({"GET", "HEAD", "OPTIONS", "DELETE", "TRACE"})
 
@@ -69,12 +69,14 @@ class _Lines:
         self.has_date = self.has_host = self.says_connection = self.says_close = False
         lines: list[str] = []
         for name, value in headers:
-            lower = _known_names.get(name) or _learn(name)
+            noted = _names.get(name)
+            if noted is None:
+                noted = _learn(name)
             if not (value.isascii() and value.isprintable()) and _FORBIDDEN.search(value):
                 raise ValueError(f"a value of header {name} holds a character that cannot be sent")
-            if lower in _NOTED:
-                self._note(lower, value)
-                if without_length and lower == "content-length":
+            if noted:
+                self._note(noted, value)
+                if without_length and noted == "content-length":
                     continue
             lines.append(f"{name}: {value}\r\n")
         self.text = "".join(lines)
@@ -100,9 +102,10 @@ def _learn(name: str) -> str:
     if not _NAME.fullmatch(name):
         raise ValueError(f"not a header name: {name!r}")
     lower = name.lower()
-    if len(_known_names) < _NAMES_KNOWN:
-        _known_names[name] = lower
-    return lower
+    noted = lower if lower in _NOTED else ""
+    if len(_names) < _NAMES_KNOWN:
+        _names[name] = noted
+    return noted
 
 
 class _Date:
@@ -124,8 +127,10 @@ def response_head(response: Response, *, method: str, version: str, keep_alive: 
     status, body = response.status, response.body
     if not 100 <= status <= 999:
         raise ValueError(f"not a status: {status}")
-    reason = _PHRASES.get(status, "") if response.reason is None else response.reason
-    if _FORBIDDEN.search(reason):
+    reason = response.reason
+    if reason is None:
+        reason = _PHRASES.get(status, "")
+    elif _FORBIDDEN.search(reason):
         raise ValueError("the reason phrase holds a character that cannot be sent")
     bodyless = status < 200 or status in (204, 304)
     lines = _Lines(response.headers, without_length=bodyless)
@@ -195,6 +200,13 @@ def chunk(data: bytes) -> bytes:
     return b"%x\r\n%b\r\n" % (len(data), data)
 
 
+def whole_message(outgoing: OutgoingHead, body: OutgoingBody) -> bytes | None:
+    """Return a message that one write can take; None when its body goes out in pieces."""
+    if not isinstance(body, bytes) or len(body) > PIECE_BYTES:
+        return None
+    return outgoing.data if outgoing.framing is Framing.NONE else outgoing.data + body
+
+
 async def write_message(sink: Sink, outgoing: OutgoingHead, body: OutgoingBody) -> None:
     """Send head and body, waiting whenever the peer is not reading.
 
@@ -205,13 +217,10 @@ async def write_message(sink: Sink, outgoing: OutgoingHead, body: OutgoingBody) 
     if framing is Framing.NONE:
         sink.write(head)
     elif isinstance(body, bytes):
-        if len(body) <= PIECE_BYTES:
-            sink.write(head + body)
-        else:
-            sink.write(head)
-            for start in range(0, len(body), PIECE_BYTES):
-                sink.write(body[start : start + PIECE_BYTES])
-                await sink.drain()
+        sink.write(head)
+        for start in range(0, len(body), PIECE_BYTES):
+            sink.write(body[start : start + PIECE_BYTES])
+            await sink.drain()
     else:
         await _write_iterator(sink, head, body, framing, length)
     await sink.drain()

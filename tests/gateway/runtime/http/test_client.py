@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import socket
 from collections.abc import AsyncIterator, Iterator
 
@@ -19,6 +20,7 @@ from gateway.runtime.http.problems import (
     UnknownHost,
 )
 from gateway.runtime.http.server import HttpLimits, Request, Response
+from gateway.runtime.http.streams import READ_BYTES
 
 from .conftest import StartScript, StartServer, until
 from .test_framing import BROKEN_CHUNKS, REFUSED_RESPONSES
@@ -255,6 +257,85 @@ async def test_body_without_framing_lasts_until_the_end(client: HttpClient, star
     peer = await start_script(b"HTTP/1.1 200 OK\r\n\r\nhello")
     assert await (await client.request("GET", HOST, peer.port)).read() == b"hello"
     assert client.idle_connections == 0
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
+        b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello",
+    ],
+    ids=["length", "chunked", "interim"],
+)
+async def test_response_split_anywhere_is_read_like_a_whole_one(client: HttpClient, answer: bytes) -> None:
+    connections: list[asyncio.StreamWriter] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connections.append(writer)
+        for edge in range(1, len(answer) + 1):
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(answer[:edge])
+            await asyncio.sleep(0.001)
+            writer.write(answer[edge:])
+
+    peer = await asyncio.start_server(serve, HOST, 0)
+    for _ in range(len(answer)):
+        response = await client.request("GET", HOST, peer.sockets[0].getsockname()[1])
+        assert (response.status, await response.read()) == (200, b"hello")
+    assert len(connections) == 1
+    connections[0].close()
+    peer.close()
+
+
+@pytest.mark.parametrize(
+    ("method", "answer"),
+    [
+        ("HEAD", b"HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n"),
+        ("GET", b"HTTP/1.1 204 No Content\r\n\r\n"),
+        ("GET", b"HTTP/1.1 304 Not Modified\r\nContent-Length: 500\r\n\r\n"),
+    ],
+)
+async def test_response_that_has_no_body_leaves_the_connection_for_the_next(
+    client: HttpClient, start_script: StartScript, method: str, answer: bytes
+) -> None:
+    peer = await start_script(answer, close_after=False)
+    for _ in range(3):
+        assert await (await client.request(method, HOST, peer.port)).read() == b""
+    assert (peer.connections, client.idle_connections) == (1, 1)
+
+
+@pytest.mark.parametrize("size", [READ_BYTES - 100, READ_BYTES, READ_BYTES + 1, 5 * READ_BYTES + 7])
+async def test_bodies_around_and_beyond_one_read_arrive_whole(
+    client: HttpClient, start_server: StartServer, size: int
+) -> None:
+    server = await start_server()
+    body = random.Random(size).randbytes(size)
+    for _ in range(2):
+        answer = await (await client.request("POST", HOST, server.port, "/", (), body)).read()
+        assert answer == b"POST / " + body
+    assert server.open_connections == 1
+
+
+@pytest.mark.parametrize("answers", [1, 2, 3])
+async def test_connection_that_the_peer_closed_after_some_answers_is_not_used_again(
+    client: HttpClient, answers: int
+) -> None:
+    heads: list[bytes] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        for _ in range(answers):
+            heads.append(await reader.readuntil(b"\r\n\r\n"))
+            writer.write(OK)
+        writer.close()
+
+    peer = await asyncio.start_server(serve, HOST, 0)
+    for _ in range(2 * answers):
+        assert await (await client.request("GET", HOST, peer.sockets[0].getsockname()[1])).read() == b"ok"
+        if len(heads) % answers == 0:
+            await until(lambda: client.open_connections == 0)
+    assert len(heads) == 2 * answers
+    peer.close()
 
 
 async def test_interim_responses_are_passed_over(client: HttpClient, start_script: StartScript) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import random
 import socket
 import ssl
 
@@ -15,6 +16,7 @@ from gateway.runtime.http.client import ClientLimits, HttpClient
 from gateway.runtime.http.model import ConnectionFacts
 from gateway.runtime.http.problems import ConnectionLost, PeerRefused, TlsFailed
 from gateway.runtime.http.server import HttpLimits, Request, Response
+from gateway.runtime.http.streams import READ_BYTES
 from gateway.runtime.tls import TlsIdentity
 from tests.factories.pki import a_key, a_name, a_root
 
@@ -78,6 +80,24 @@ async def test_large_bodies_pass_both_ways(
     async for piece in response.body:
         size += len(piece)
     assert size == 60 * 70_000
+
+
+@pytest.mark.parametrize("size", [1, 16_384, READ_BYTES - 1, READ_BYTES, READ_BYTES + 1, 5 * READ_BYTES + 7])
+async def test_bodies_around_and_beyond_one_read_arrive_whole(
+    client: HttpClient, start_server: StartServer, calling: ssl.SSLContext, listening: ssl.SSLContext, size: int
+) -> None:
+    async def mirror(request: Request) -> Response:
+        return Response(body=await request.read())
+
+    server = await start_server(mirror, ssl=listening)
+    bodies = [random.Random(size + number).randbytes(size) for number in range(4)]
+
+    async def ask(body: bytes) -> bytes:
+        return await (await client.request("POST", HOST, server.port, "/", (), body, ssl=calling)).read()
+
+    for _ in range(2):
+        assert await asyncio.gather(*map(ask, bodies)) == bodies
+    assert server.open_connections == 4
 
 
 async def test_pinned_certificate_is_asked_for_before_the_first_byte(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import random
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 
 from gateway.runtime.http.problems import ConnectionLost, HttpProblem, HttpTimeout, HttpTooLarge
 from gateway.runtime.http.server import HttpLimits, HttpServer, Request, Response
+from gateway.runtime.http.streams import READ_BYTES
 
 from .conftest import StartServer, Talk, echo, until
 
@@ -96,6 +98,66 @@ async def test_pipeline_longer_than_the_buffers_with_a_large_body_last_is_served
     large = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 300000\r\n\r\n" + b"x" * 300_000
     await talk(server.port, small * 50 + large + small, end=True)
     assert sizes == [100] * 50 + [300_000, 100]
+
+
+POSTED = b"POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello"
+
+
+@pytest.mark.parametrize(
+    "message",
+    [POSTED, POSTED.replace(b"Content-Length: 5", b"Transfer-Encoding: chunked")[:-5] + b"5\r\nhello\r\n0\r\n\r\n"],
+    ids=["length", "chunked"],
+)
+async def test_request_split_anywhere_is_served_like_a_whole_one(start_server: StartServer, message: bytes) -> None:
+    server = await start_server()
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+    for edge in range(1, len(message) + 1):
+        writer.write(message[:edge])
+        await asyncio.sleep(0.001)
+        writer.write(message[edge:])
+        await reader.readuntil(b"\r\n\r\n")
+        assert await reader.readexactly(13) == b"POST /a hello"
+    writer.close()
+
+
+async def test_whole_requests_in_one_piece_are_answered_in_order(start_server: StartServer, talk: Talk) -> None:
+    server = await start_server()
+    whole = b"".join(POSTED.replace(b"/a", b"/%d" % number) for number in range(1, 4))
+    answer = await talk(server.port, whole + GET + POSTED[:-2], b"lo" + CLOSE)
+    bodies = [part.partition(b"\r\n\r\n")[2] for part in answer.split(b"HTTP/1.1 200 OK")[1:]]
+    assert bodies == [b"POST /1 hello", b"POST /2 hello", b"POST /3 hello", b"GET / ", b"POST /a hello", b"GET /last "]
+
+
+@pytest.mark.parametrize("size", [READ_BYTES - 100, READ_BYTES, READ_BYTES + 1, 5 * READ_BYTES + 7])
+async def test_body_around_and_beyond_one_read_arrives_whole(start_server: StartServer, talk: Talk, size: int) -> None:
+    server = await start_server()
+    body = random.Random(size).randbytes(size)
+    head = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % size
+    raw = await talk(server.port, head + body + CLOSE)
+    first, _, rest = raw.partition(b"\r\n\r\n")
+    assert first.endswith(b"Content-Length: %d" % (size + 7))
+    assert rest[: size + 7] == b"POST / " + body
+    assert rest.endswith(b"GET /last ")
+
+
+async def test_what_comes_by_one_connection_never_shows_in_another(start_server: StartServer) -> None:
+    server = await start_server()
+
+    async def ask(letter: bytes) -> bytes:
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        writer.write(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 300000\r\n\r\n")
+        for _ in range(30):
+            writer.write(letter * 10_000)
+            await writer.drain()
+            await asyncio.sleep(0)
+        await reader.readuntil(b"\r\n\r\nPOST / ")
+        body = await reader.readexactly(300_000)
+        writer.close()
+        return body
+
+    letters = [b"%c" % code for code in range(ord("a"), ord("a") + 8)]
+    for letter, body in zip(letters, await asyncio.gather(*map(ask, letters)), strict=True):
+        assert body == letter * 300_000
 
 
 async def test_connection_is_kept_between_requests(start_server: StartServer) -> None:

@@ -58,6 +58,26 @@ async def test_reader_waits_for_pieces_and_asks_for_them() -> None:
     assert await reading == b"ab"
 
 
+@pytest.mark.parametrize("body", [b"", b"whole"])
+async def test_body_that_came_whole_is_read_like_any_other(body: bytes) -> None:
+    for read_first in (False, True):
+        stream, _ = a_stream()
+        reading = asyncio.create_task(stream.read()) if read_first else None
+        await asyncio.sleep(0)
+        stream.feed_whole(body)
+        assert (stream.ended, stream.received) == (True, len(body))
+        assert await (reading or stream.read()) == body
+        assert [piece async for piece in stream] == []
+
+
+async def test_whole_body_above_the_mark_stops_the_source_until_it_is_read() -> None:
+    stream, source = a_stream(high=100)
+    stream.feed_whole(b"x" * 101)
+    assert stream.full
+    await stream.read()
+    assert source.calls == ["pause", "resume"]
+
+
 async def test_problem_comes_after_what_had_arrived() -> None:
     stream, _ = a_stream()
     stream.feed(b"a")

@@ -8,7 +8,15 @@ from hypothesis import strategies as st
 
 from gateway.runtime.http.heads import read_request_head, read_response_head
 from gateway.runtime.http.model import Response
-from gateway.runtime.http.writing import PIECE_BYTES, Framing, chunk, gathered, request_head, response_head
+from gateway.runtime.http.writing import (
+    PIECE_BYTES,
+    Framing,
+    chunk,
+    gathered,
+    request_head,
+    response_head,
+    whole_message,
+)
 
 ANY_TEXT = st.text(alphabet=st.characters(max_codepoint=0x2FF), max_size=12)
 HEADERS = st.lists(st.tuples(ANY_TEXT, ANY_TEXT), max_size=5)
@@ -90,6 +98,21 @@ def test_gathered_pieces_are_the_same_bytes_in_few_pieces(pieces: list[bytes]) -
     got = list(gathered(pieces))
     assert b"".join(got) == b"".join(pieces)
     assert all(len(piece) >= PIECE_BYTES for piece in got[:-1])
+
+
+@pytest.mark.parametrize(
+    ("method", "body", "sent"),
+    [("POST", b"hi", b"hi"), ("GET", b"", b""), ("POST", b"x" * PIECE_BYTES, b"x" * PIECE_BYTES),
+     ("POST", b"x" * (PIECE_BYTES + 1), None), ("POST", iter([b"hi"]), None)],
+)  # fmt: skip
+def test_message_of_few_bytes_is_one_write(method: str, body: bytes, sent: bytes | None) -> None:
+    head = request_head(method, "/", [], body, host="a", close=False)
+    assert whole_message(head, body) == (None if sent is None else head.data + sent)
+
+
+def test_body_that_may_not_be_sent_is_not() -> None:
+    head = response_head(Response(body=b"hi"), method="HEAD", version="1.1", keep_alive=True)
+    assert whole_message(head, b"hi") == head.data
 
 
 def test_chunk_states_its_size() -> None:
