@@ -6,18 +6,18 @@ import logging
 
 from gateway.exchange.faults import Origin
 from gateway.exchange.requests import Timeline
+from gateway.runtime import logs
 
 log = logging.getLogger("gateway.exchanges")
 
 
 def observe(origin: Origin, request_id: str, timeline: Timeline, error: Exception | None) -> None:
     """Write the line; contents of messages never stand in it."""
-    if not log.isEnabledFor(logging.INFO):
-        return
     took_ms = (timeline.response_out_ms or timeline.request_in_ms) - timeline.request_in_ms
-    log.info(
+    logs.info(
+        log,
         "exchange",
-        extra={
+        {
             "side": "consumer" if origin is Origin.CONSUMER else "provider",
             "request_id": request_id,
             "outcome": "answered" if error is None else type(error).__name__,
@@ -26,3 +26,10 @@ def observe(origin: Origin, request_id: str, timeline: Timeline, error: Exceptio
             **timeline.facts,
         },
     )
+
+
+def let_go(error: BaseException | None) -> None:
+    """Drop the tracebacks of a failure and its causes: they keep frames, and frames keep spooled bodies on disk."""
+    while error is not None:
+        error.__traceback__ = None
+        error = error.__cause__ or error.__context__

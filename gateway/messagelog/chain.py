@@ -20,9 +20,10 @@ in their URL form (`identifiers.encode_path`). Signatures are hashed whole, howe
 from __future__ import annotations
 
 import hashlib
+from functools import lru_cache
 from typing import Final
 
-from gateway.messagelog.model import RecordContent
+from gateway.messagelog.model import RecordContent, RecordedBody, Side
 
 GENESIS: Final = bytes(64)
 _HEADER: Final = b"surma message record 1\n"
@@ -34,27 +35,28 @@ def sha512(data: bytes) -> bytes:
     return hashlib.sha512(data).digest()
 
 
-def content_hash(content: RecordContent) -> bytes:
+def content_hash(said: RecordContent) -> bytes:
     """Return the hash of what a record says, wherever it stands in the chain."""
-    version = content.service_version
-    fields = [
-        b"%d" % content.time_ms,
-        content.side.value.encode(),
-        b"1" if content.is_response else b"0",
-        content.query_id.encode(),
-        content.x_request_id.encode(),
-        content.client.encode(),
-        content.provider.encode(),
-        content.service_code.encode(),
-        None if version is None else version.encode(),
-        content.message_digest,
-        content.signature_digest,
-        None if content.hash_chain_result is None else sha512(content.hash_chain_result),
-        None if content.hash_chain is None else sha512(content.hash_chain),
-    ]
-    for body in content.bodies:
-        fields += [b"%d" % body.number, b"%d" % body.size, body.digest, b"0" if body.location is None else b"1"]
-    return sha512(_HEADER + b"".join(map(_field, fields)))
+    (
+        time_ms, side, is_response, query_id, x_request_id, client, provider, service_code, service_version,
+        message_digest, signature_digest, hash_chain_result, hash_chain, bodies,
+    ) = said  # fmt: skip
+    query, request = query_id.encode(), x_request_id.encode()
+    fields = (
+        _field(b"%d" % time_ms),
+        _BEGINNINGS[side, is_response],
+        len(query).to_bytes(8, "big"),
+        query,
+        len(request).to_bytes(8, "big"),
+        request,
+        _encode_parties(client, provider, service_code, service_version),
+        _field(message_digest),
+        _field(signature_digest),
+        _ABSENT if hash_chain_result is None else _field(sha512(hash_chain_result)),
+        _ABSENT if hash_chain is None else _field(sha512(hash_chain)),
+        b"".join([_encode_body(body) for body in bodies]) if bodies else b"",
+    )
+    return sha512(_HEADER + b"".join(fields))
 
 
 def record_hash(previous_hash: bytes, sequence: int, content: bytes) -> bytes:
@@ -62,5 +64,24 @@ def record_hash(previous_hash: bytes, sequence: int, content: bytes) -> bytes:
     return sha512(previous_hash + sequence.to_bytes(8, "big") + content)
 
 
-def _field(value: bytes | None) -> bytes:
-    return _ABSENT if value is None else len(value).to_bytes(8, "big") + value
+def _field(value: bytes) -> bytes:
+    return len(value).to_bytes(8, "big") + value
+
+
+_BEGINNINGS: Final = {
+    (side, is_response): _field(side.value.encode()) + _field(b"1" if is_response else b"0")
+    for side in Side
+    for is_response in (False, True)
+}
+
+
+@lru_cache(maxsize=4096)  # who asks whom for what: there are only so many
+def _encode_parties(client: str, provider: str, service_code: str, service_version: str | None) -> bytes:
+    fields = [_field(value.encode()) for value in (client, provider, service_code)]
+    fields.append(_ABSENT if service_version is None else _field(service_version.encode()))
+    return b"".join(fields)
+
+
+def _encode_body(body: RecordedBody) -> bytes:
+    kept = b"0" if body.location is None else b"1"
+    return b"".join([_field(value) for value in (b"%d" % body.number, b"%d" % body.size, body.digest, kept)])

@@ -20,16 +20,18 @@ from gateway.messagelog import store
 from gateway.messagelog.bodies import BodyStore
 from gateway.messagelog.chain import content_hash, sha512
 from gateway.messagelog.model import MessageLogSettings, NewRecord, RecordContent, RecordedBody, Side
+from gateway.messagelog.skeletons import split
 from gateway.messagelog.stamping import StampingHealth
-from gateway.messagelog.writer import Append, Item, LogWriter
+from gateway.messagelog.writer import Item, LogWriter
 from gateway.runtime.clock import Clock, epoch_ms
 from gateway.runtime.database import Database, migrate
 from gateway.runtime.group_commit import CommitUnavailable, GroupCommit
 from gateway.runtime.periodic import Periodic
 from gateway.xroad.faults import LoggingUnavailable
-from gateway.xroad.identifiers import ClientId, ServiceId, encode_path
-from gateway.xroad.rest.message import RestResponse
-from gateway.xroad.signature.signed_message import Message, SignedMessage, bodies_of
+from gateway.xroad.identifiers import encode_path
+from gateway.xroad.rest.message import RestRequest, RestResponse
+from gateway.xroad.signature.signed_message import SignedMessage, bodies_of
+from gateway.xroad.soap.headers import SoapHeaders
 from gateway.xroad.soap.message import SoapMessage
 
 log = logging.getLogger(__name__)
@@ -88,8 +90,10 @@ class MessageLog:
         self.health.require(at)
         kept: tuple[RecordedBody, ...] = ()
         try:
-            kept = await self._keep_bodies(signed, at)
-            await self._commit.submit(Append(new_record(signed, Side(side), request_id, at, kept)))
+            if bodies_of(signed.message):
+                kept = await asyncio.to_thread(self._keep_bodies, signed, at)
+            place = side if isinstance(side, Side) else Side(side)
+            await self._commit.submit(new_record(signed, place, request_id, at, kept))
         except CommitUnavailable as cause:
             if cause.certain:
                 self._drop(kept)
@@ -107,12 +111,7 @@ class MessageLog:
         """Hand an item to the writer: the way of everything that is not a record. Raises CommitUnavailable."""
         return await self._commit.submit(item)
 
-    async def _keep_bodies(self, signed: SignedMessage, at: datetime) -> tuple[RecordedBody, ...]:
-        if not bodies_of(signed.message):
-            return ()
-        return await asyncio.to_thread(self._keep_bodies_now, signed, at)
-
-    def _keep_bodies_now(self, signed: SignedMessage, at: datetime) -> tuple[RecordedBody, ...]:
+    def _keep_bodies(self, signed: SignedMessage, at: datetime) -> tuple[RecordedBody, ...]:
         kept: list[RecordedBody] = []
         # As the reference, attachments of a chain-signed SOAP message are kept by their digests alone.
         files = not (isinstance(signed.message, SoapMessage) and signed.signature.hash_chain is not None)
@@ -171,29 +170,29 @@ def new_record(
 ) -> NewRecord:
     """Return the record of a signed message, hashed and ready to take its place."""
     message, signature = signed.message, signed.signature
-    client, service, query_id = _parties_of(message)
+    facts: SoapHeaders | RestRequest | RestResponse
+    if isinstance(message, SoapMessage):
+        facts, is_response = message.headers, message.is_response
+    else:
+        facts, is_response = message, isinstance(message, RestResponse)
+    service = facts.service
     content = RecordContent(
-        time_ms=epoch_ms(at),
-        side=side,
-        is_response=message.is_response if isinstance(message, SoapMessage) else isinstance(message, RestResponse),
-        query_id=query_id,
-        x_request_id=request_id,
-        client=_url_form(client),
-        provider=_url_form(service.provider),
-        service_code=service.service_code,
-        service_version=service.service_version,
-        message_digest=message.digest.value,
-        signature_digest=sha512(signature.xml),
-        hash_chain_result=signature.hash_chain_result,
-        hash_chain=signature.hash_chain,
-        bodies=bodies,
+        epoch_ms(at),
+        side,
+        is_response,
+        facts.id,
+        request_id,
+        _url_form(facts.client),
+        _url_form(service.provider),
+        service.service_code,
+        service.service_version,
+        message.digest.value,
+        sha512(signature.xml),
+        signature.hash_chain_result,
+        signature.hash_chain,
+        bodies,
     )
-    return NewRecord(content, content_hash(content), message.raw, signature.xml)
+    return NewRecord(content, content_hash(content), message.raw, *split(signature.xml))
 
 
 _url_form: Final = lru_cache(maxsize=4096)(encode_path)  # parties of proven messages: there are only so many
-
-
-def _parties_of(message: Message) -> tuple[ClientId, ServiceId, str]:
-    facts = message.headers if isinstance(message, SoapMessage) else message
-    return facts.client, facts.service, facts.id

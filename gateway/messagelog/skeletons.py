@@ -5,18 +5,20 @@ of one signer; certificates and OCSP responses repeat for an hour. `split` takes
 `join` puts them back byte for byte: a tag has no `<` inside and a value ends at the next `<`, so the
 skeleton has the same tags at the same places, each followed by nothing.
 
-The signatures of one signer have their values at the same places, so where the last one of this
+The signatures of one signer have their values at the same places, so where the last ones of this
 length had them is tried before searching.
 """
 
 from __future__ import annotations
 
 import hashlib
+import itertools
 import re
-from dataclasses import dataclass
-from typing import Final
+import struct
+from typing import Final, NamedTuple
 
-MAX_LAYOUTS: Final = 256
+MAX_LENGTHS: Final = 256
+MAX_LAYOUTS: Final = 4  # per length: more signers than that rarely agree on it
 
 # The opening tag, then the text to take out. A text has no `<`, so `<` separates the values.
 _VALUE: Final = re.compile(
@@ -24,8 +26,7 @@ _VALUE: Final = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class SplitSignature:
+class SplitSignature(NamedTuple):
     """`key` names the skeleton (SHA-256 of it); `values` is None where there was nothing to take out."""
 
     key: bytes
@@ -33,42 +34,46 @@ class SplitSignature:
     values: bytes | None
 
 
-@dataclass(frozen=True, slots=True)
-class _Layout:
-    """Where a skeleton's pieces and the values stood in a signature."""
+class _Layout(NamedTuple):
+    """A skeleton's pieces, and the form of a signature: piece, value, piece, …, piece."""
 
+    form: struct.Struct
+    pieces: tuple[bytes, ...]
     key: bytes
     skeleton: bytes
-    pieces: tuple[slice, ...]
-    values: tuple[slice, ...]
 
 
-_layouts: dict[int, _Layout] = {}
+_layouts: dict[int, tuple[_Layout, ...]] = {}
 
 
 def split(signature: bytes) -> SplitSignature:
     """Split a signature into skeleton and values."""
-    known = _layouts.get(len(signature))
-    if known is not None and b"".join([signature[piece] for piece in known.pieces]) == known.skeleton:
-        values = b"<".join([signature[value] for value in known.values])
-        if values.count(b"<") == len(known.values) - 1:
-            return SplitSignature(known.key, known.skeleton, values)
+    for form, pieces, key, skeleton in _layouts.get(len(signature), ()):
+        found = form.unpack(signature)
+        if found[::2] == pieces:
+            values = b"<".join(found[1::2])
+            if values.count(b"<") == len(pieces) - 2:
+                return SplitSignature(key, skeleton, values)
     return _search(signature)
 
 
 def _search(signature: bytes) -> SplitSignature:
-    values = [slice(*match.span(2)) for match in _VALUE.finditer(signature)]
-    ends = [0, *(value.stop for value in values)]
-    pieces = [slice(end, value.start) for end, value in zip(ends, values, strict=False)]
-    pieces.append(slice(ends[-1], len(signature)))
-    skeleton = b"".join([signature[piece] for piece in pieces])
-    key = hashlib.sha256(skeleton).digest()
-    if not values:
-        return SplitSignature(key, skeleton, None)
-    if len(_layouts) >= MAX_LAYOUTS:
+    spans = [match.span(2) for match in _VALUE.finditer(signature)]
+    if not spans:
+        return SplitSignature(hashlib.sha256(signature).digest(), signature, None)
+    borders = [0, *(border for span in spans for border in span), len(signature)]
+    form = struct.Struct("".join([f"{end - start}s" for start, end in itertools.pairwise(borders)]))
+    found = form.unpack(signature)
+    skeleton = b"".join(found[::2])
+    layout = _Layout(form, found[::2], hashlib.sha256(skeleton).digest(), skeleton)
+    _remember(len(signature), layout)
+    return SplitSignature(layout.key, skeleton, b"<".join(found[1::2]))
+
+
+def _remember(length: int, layout: _Layout) -> None:
+    if length not in _layouts and len(_layouts) >= MAX_LENGTHS:
         _layouts.clear()
-    _layouts[len(signature)] = _Layout(key, skeleton, tuple(pieces), tuple(values))
-    return SplitSignature(key, skeleton, b"<".join([signature[value] for value in values]))
+    _layouts[length] = (layout, *_layouts.get(length, ()))[:MAX_LAYOUTS]
 
 
 def join(skeleton: bytes, values: bytes | None) -> bytes:

@@ -2,8 +2,11 @@
 
 It runs in the thread of `runtime.group_commit` and holds the only writing connection, behind a lock
 that another process finds taken; so the number and hash of the last record are known without asking.
-A batch is one transaction: all of its records are durable, or none is. Statements carry many rows
-each, because every step of SQLite gives the interpreter away and waits for it again.
+A batch is one transaction: all of its records are durable, or none is.
+
+Every call into SQLite gives the interpreter away several times and has to win it back from the event
+loop. So the usual batch, records and nothing else, is one statement of many rows that is its own
+transaction; and no value is of a type that the driver wants to adapt first.
 """
 
 from __future__ import annotations
@@ -14,7 +17,8 @@ import os
 import sqlite3
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,31 +27,30 @@ from sqlalchemy.exc import DBAPIError
 
 from gateway.messagelog.chain import GENESIS, record_hash
 from gateway.messagelog.model import NewRecord, NewTimestamp, StampedRecord
-from gateway.messagelog.skeletons import split
 from gateway.runtime.database import Database
 from gateway.runtime.group_commit import CommitUnavailable
 
 WAL_AUTOCHECKPOINT_PAGES: Final = 16_000  # the checkpoint runs beside the commits; this is the backstop
 _WRITER_LOCK: Final = 0x53_55_52_4C_4F_47  # "SURLOG": PostgreSQL's advisory lock of the one writer
+_LOCK_WAIT_MS: Final = 500  # a session that was just closed lets go of its lock a moment later
 _KNOWN_SKELETONS: Final = 4096
-_ROWS_PER_STATEMENT: Final = (32, 16, 8, 4, 2, 1)  # few shapes, so that prepared statements are found again
+# Up to that, each number of rows has its prepared statement; SQLite's keep what they wrote last in memory.
+_ROWS_PER_STATEMENT: Final = 32
+_MAX_STATEMENT_BYTES: Final = 256 * 1024
 
 _RECORD_COLUMNS: Final = (
     "sequence", "time_ms", "side", "is_response", "query_id", "x_request_id", "client", "provider", "service_code",
     "service_version", "body_count", "skeleton_key", "signature_digest", "content_hash", "previous_hash",
     "record_hash", "hash_chain_result", "hash_chain", "signature_values", "message",
 )  # fmt: skip
+_NULLABLE: Final = frozenset(("service_version", "hash_chain_result", "hash_chain", "signature_values"))
 _BODY_COLUMNS: Final = ("sequence", "number", "size", "digest", "location")
 _LINK_COLUMNS: Final = ("sequence", "timestamp_id", "hash_chain", "signature")
 
+_MOVED: Final = "the end of the message log is not where it was"  # reading it afresh is what opening does
+_OF_THE_DISK: Final = (sqlite3.OperationalError, sqlite3.DatabaseError)  # the other children accuse the item
+
 Rows = list[tuple[Any, ...]]
-
-
-@dataclass(frozen=True, slots=True)
-class Append:
-    """Write a record; the result is its sequence number."""
-
-    record: NewRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +76,7 @@ class SetState:
     value: int | None
 
 
-Item = Append | AddTimestamp | LinkTimestamp | SetState
+Item = NewRecord | AddTimestamp | LinkTimestamp | SetState
 
 
 @dataclass(slots=True)
@@ -83,6 +86,30 @@ class _Head:
     sequence: int = 0
     record_hash: bytes = GENESIS
     timestamp_id: int = 0
+
+
+@dataclass(slots=True)
+class _Batch:
+    """What a batch writes: `values` of all records one after the other, and where that leaves the chain."""
+
+    head: _Head
+    results: list[int] = field(default_factory=list)
+    values: list[Any] = field(default_factory=list)
+    skeletons: Rows = field(default_factory=list)
+    bodies: Rows = field(default_factory=list)
+    has_others: bool = False
+    size: int = 0
+
+    @property
+    def is_one_statement(self) -> bool:
+        """Whether there are records only, and few enough."""
+        beside = self.skeletons or self.bodies or self.has_others
+        return not beside and len(self.results) <= self.rows_per_statement
+
+    @property
+    def rows_per_statement(self) -> int:
+        """How many records go into a statement: large ones stand alone."""
+        return _ROWS_PER_STATEMENT if self.size <= _MAX_STATEMENT_BYTES else 1
 
 
 class LogWriter:
@@ -106,24 +133,19 @@ class LogWriter:
 
     def write(self, items: Sequence[Item]) -> list[int]:
         """Write all items in one durable transaction."""
-        head = _Head(self._head.sequence, self._head.record_hash, self._head.timestamp_id)
+        batch = self._place(items)
         with _unavailable("the message log cannot be written"):
             cursor = self._connection.cursor()
             try:
-                self._begin(cursor)
-                new_keys: set[bytes] = set()
-                results = self._write_records(cursor, items, head, new_keys)
-                self._write_rest(cursor, items, head, results)
-            except BaseException:
-                with contextlib.suppress(Exception):
-                    self._connection.rollback()
-                raise
+                if batch.is_one_statement and self._database.is_sqlite:
+                    self._write_at_once(cursor, batch)
+                else:
+                    self._write_in_steps(cursor, batch, items)
             finally:
                 cursor.close()
-        self._commit()
-        self._head = head
-        self._remember(new_keys)
-        return results
+        self._head = batch.head
+        self._remember(key for key, _ in batch.skeletons)
+        return batch.results
 
     def close(self) -> None:
         """Give up the connection and the lock."""
@@ -146,9 +168,11 @@ class LogWriter:
             cursor.execute(f"PRAGMA wal_autocheckpoint={WAL_AUTOCHECKPOINT_PAGES}")
         else:
             cursor.execute("SET synchronous_commit = on")
-            cursor.execute(f"SELECT pg_try_advisory_lock({_WRITER_LOCK})")
-            if not cursor.fetchone()[0]:
-                raise CommitUnavailable("another process writes the message log")
+            cursor.execute(f"SET LOCAL lock_timeout = '{_LOCK_WAIT_MS}ms'")
+            try:
+                cursor.execute(f"SELECT pg_advisory_lock({_WRITER_LOCK})")
+            except psycopg.errors.LockNotAvailable as cause:
+                raise CommitUnavailable("another process writes the message log") from cause
         self._head = self._read_head(cursor)
         cursor.close()
         self._connection.commit()
@@ -163,50 +187,93 @@ class LogWriter:
         head.timestamp_id = int(cursor.fetchone()[0] or 0)
         return head
 
-    def _begin(self, cursor: Any) -> None:
-        if self._database.is_sqlite:
-            cursor.execute("BEGIN IMMEDIATE")  # psycopg begins by itself
+    def _place(self, items: Sequence[Item]) -> _Batch:
+        """Give each record its number and the hash of its predecessor."""
+        sequence, previous = self._head.sequence, self._head.record_hash
+        batch = _Batch(_Head(timestamp_id=self._head.timestamp_id))
+        # SQLite's driver asks Python how to adapt whatever is not int, str or bytearray: 0 stands for NULL.
+        truth, blob, absent = (int, bytearray, 0) if self._database.is_sqlite else (bool, bytes, None)
+        known, new_keys = self._known, set[bytes]()
+        for item in items:
+            if type(item) is not NewRecord:
+                batch.results.append(0)
+                batch.has_others = True
+                continue
+            said, content, message, key, skeleton, signature_values = item
+            (
+                time_ms, side, is_response, query_id, x_request_id, client, provider, service_code, service_version,
+                _, signature_digest, hash_chain_result, hash_chain, bodies,
+            ) = said  # fmt: skip
+            sequence += 1
+            placed = record_hash(previous, sequence, content)
+            batch.results.append(sequence)
+            batch.values += (
+                sequence,
+                time_ms,
+                str(side),
+                truth(is_response),
+                query_id,
+                x_request_id,
+                client,
+                provider,
+                service_code,
+                absent if service_version is None else service_version,
+                len(bodies),
+                blob(key),
+                blob(signature_digest),
+                blob(content),
+                blob(previous),
+                blob(placed),
+                absent if hash_chain_result is None else blob(hash_chain_result),
+                absent if hash_chain is None else blob(hash_chain),
+                absent if signature_values is None else blob(signature_values),
+                message,
+            )
+            batch.size += len(message)
+            previous = placed
+            if key not in known and key not in new_keys:
+                new_keys.add(key)
+                batch.skeletons.append((key, skeleton))
+            if bodies:
+                batch.bodies += [(sequence, b.number, b.size, b.digest, b.location) for b in bodies]
+        batch.head.sequence, batch.head.record_hash = sequence, previous
+        return batch
 
-    def _commit(self) -> None:
+    def _write_at_once(self, cursor: Any, batch: _Batch) -> None:
+        """Write records with a statement that commits itself."""
+        try:
+            cursor.execute(_insert_into("message_records", _RECORD_COLUMNS, len(batch.results), "", "?"), batch.values)
+        except sqlite3.IntegrityError as cause:
+            raise CommitUnavailable(_MOVED) from cause
+        except sqlite3.DatabaseError as cause:
+            # Beyond a lock that was never had, nobody can tell whether the commit had begun.
+            if type(cause) not in _OF_THE_DISK or getattr(cause, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY:
+                raise
+            raise CommitUnavailable(f"the commit failed: {_reason(cause)}", certain=False) from cause
+
+    def _write_in_steps(self, cursor: Any, batch: _Batch, items: Sequence[Item]) -> None:
+        """Write whatever a batch may hold: skeletons before the records that name them, bodies after."""
+        try:
+            if self._database.is_sqlite:
+                cursor.execute("BEGIN IMMEDIATE")  # psycopg begins by itself
+            self._insert(cursor, "signature_skeletons", ("key", "skeleton"), batch.skeletons, "ON CONFLICT DO NOTHING")
+            try:
+                self._insert_values(cursor, "message_records", _RECORD_COLUMNS, batch.values, batch.rows_per_statement)
+            except (sqlite3.IntegrityError, psycopg.errors.UniqueViolation) as cause:
+                raise CommitUnavailable(_MOVED) from cause
+            self._insert(cursor, "message_bodies", _BODY_COLUMNS, batch.bodies)
+            if batch.has_others:
+                self._write_others(cursor, items, batch.head, batch.results)
+        except BaseException:
+            with contextlib.suppress(Exception):
+                self._connection.rollback()
+            raise
         try:
             self._connection.commit()
         except Exception as cause:  # whatever the driver says here, the batch may have reached the disk
             raise CommitUnavailable(f"the commit failed: {_reason(cause)}", certain=False) from cause
 
-    def _write_records(self, cursor: Any, items: Sequence[Item], head: _Head, new_keys: set[bytes]) -> list[int]:
-        results: list[int] = []
-        rows: Rows = []
-        bodies: Rows = []
-        skeletons: Rows = []
-        for item in items:
-            results.append(0)
-            if not isinstance(item, Append):
-                continue
-            record, said = item.record, item.record.content
-            signature = split(record.signature)
-            if signature.key not in self._known and signature.key not in new_keys:
-                new_keys.add(signature.key)
-                skeletons.append((signature.key, signature.skeleton))
-            previous, head.sequence = head.record_hash, head.sequence + 1
-            head.record_hash = record_hash(previous, head.sequence, record.content_hash)
-            results[-1] = head.sequence
-            rows.append((
-                head.sequence, said.time_ms, said.side.value, said.is_response, said.query_id, said.x_request_id,
-                said.client, said.provider, said.service_code, said.service_version, len(said.bodies), signature.key,
-                said.signature_digest, record.content_hash, previous, head.record_hash, said.hash_chain_result,
-                said.hash_chain, signature.values, record.message,
-            ))  # fmt: skip
-            bodies += [(head.sequence, b.number, b.size, b.digest, b.location) for b in said.bodies]
-        self._insert(cursor, "signature_skeletons", ("key", "skeleton"), skeletons, "ON CONFLICT DO NOTHING")
-        try:
-            self._insert(cursor, "message_records", _RECORD_COLUMNS, rows)
-        except (sqlite3.IntegrityError, psycopg.errors.UniqueViolation) as cause:
-            # Somebody else wrote: reading the end of the chain afresh is what opening does.
-            raise CommitUnavailable("the end of the message log is not where it was") from cause
-        self._insert(cursor, "message_bodies", _BODY_COLUMNS, bodies)
-        return results
-
-    def _write_rest(self, cursor: Any, items: Sequence[Item], head: _Head, results: list[int]) -> None:
+    def _write_others(self, cursor: Any, items: Sequence[Item], head: _Head, results: list[int]) -> None:
         for number, item in enumerate(items):
             match item:
                 case AddTimestamp(stamp):
@@ -222,13 +289,18 @@ class LogWriter:
                     update = "ON CONFLICT (name) DO UPDATE SET value = excluded.value"
                     self._insert(cursor, "log_state", ("name", "value"), [(name, value)], update)
 
-    def _insert(self, cursor: Any, table: str, columns: Sequence[str], rows: Rows, suffix: str = "") -> None:
+    def _insert(self, cursor: Any, table: str, columns: tuple[str, ...], rows: Rows, suffix: str = "") -> None:
+        values = [value for row in rows for value in row]
+        self._insert_values(cursor, table, columns, values, _ROWS_PER_STATEMENT, suffix)
+
+    def _insert_values(
+        self, cursor: Any, table: str, columns: tuple[str, ...], values: list[Any], at_once: int, suffix: str = ""
+    ) -> None:
         mark = "?" if self._database.is_sqlite else "%s"
-        one = "(" + ",".join([mark] * len(columns)) + ")"
-        for group in _groups(rows):
-            places = ",".join([one] * len(group))
-            statement = f"INSERT INTO {table} ({','.join(columns)}) VALUES {places} {suffix}"  # noqa: S608
-            cursor.execute(statement, [value for row in group for value in row])
+        step = len(columns) * at_once
+        for start in range(0, len(values), step):
+            some = values[start : start + step]
+            cursor.execute(_insert_into(table, columns, len(some) // len(columns), suffix, mark), some)
 
     def _remember(self, keys: Iterable[bytes]) -> None:
         for key in keys:
@@ -237,12 +309,12 @@ class LogWriter:
             self._known.popitem(last=False)
 
 
-def _groups(rows: Rows) -> Iterator[Rows]:
-    position = 0
-    for size in _ROWS_PER_STATEMENT:
-        while len(rows) - position >= size:
-            yield rows[position : position + size]
-            position += size
+@lru_cache(maxsize=4 * _ROWS_PER_STATEMENT)
+def _insert_into(table: str, columns: tuple[str, ...], rows: int, suffix: str, mark: str) -> str:
+    """Return the statement; on SQLite, a nullable column takes 0 for NULL, which none of them can hold."""
+    places = [f"nullif({mark},0)" if mark == "?" and column in _NULLABLE else mark for column in columns]
+    all_places = ",".join([f"({','.join(places)})"] * rows)
+    return f"INSERT INTO {table} ({','.join(columns)}) VALUES {all_places} {suffix}"  # noqa: S608
 
 
 def _lock_file(path: Path) -> int:

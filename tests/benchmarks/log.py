@@ -21,7 +21,8 @@ import uvloop
 from gateway.messagelog.chain import content_hash, sha512
 from gateway.messagelog.integrity import verify_log
 from gateway.messagelog.model import NewRecord, RecordContent, Side
-from gateway.messagelog.writer import Append, Item, LogWriter
+from gateway.messagelog.skeletons import split
+from gateway.messagelog.writer import Item, LogWriter
 from gateway.runtime.database import migrate, open_database
 from gateway.runtime.group_commit import GroupCommit
 from tests.benchmarks.disk import fdatasync_us
@@ -62,7 +63,7 @@ async def _measure(commit: GroupCommit[Item, int], callers: int, seconds: float,
 
     async def call() -> None:
         while (started := time.perf_counter()) < stop_at:
-            await commit.submit(Append(_record(next(numbers))))
+            await commit.submit(_record(next(numbers)))
             waits.append(time.perf_counter() - started)
 
     before, began = resource.getrusage(resource.RUSAGE_SELF), time.perf_counter()
@@ -104,4 +105,4 @@ def _record(number: int) -> NewRecord:
         hash_chain=None,
         bodies=(),
     )
-    return NewRecord(content, content_hash(content), message, signature)
+    return NewRecord(content, content_hash(content), message, *split(signature))

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import io
 import zipfile
 from collections.abc import AsyncIterator
@@ -9,11 +10,14 @@ from typing import Any
 
 import pytest
 
-from gateway.messagelog.documents import Document, Documents, zip_documents
+from gateway.messagelog import store
+from gateway.messagelog.bodies import BodyStore
+from gateway.messagelog.documents import Document, Documents, build_document, zip_documents
 from gateway.messagelog.timestamper import Timestamper
 from gateway.runtime.clock import FixedClock
 from gateway.runtime.database import Database
 from gateway.xroad.asic.container import read_container
+from gateway.xroad.asic.verdict import AttachmentState
 from gateway.xroad.asic.verify import verify_container
 from gateway.xroad.faults import LoggingUnavailable
 from gateway.xroad.signature.signed_message import Message
@@ -116,6 +120,26 @@ async def test_document_says_which_body_was_not_kept(
     with zipfile.ZipFile(io.BytesIO(document.container)) as archive:
         assert b'full-path="attachment1" surma:omitted="true"' in archive.read("META-INF/manifest.xml")
     verify_container(read_container(document.container), a_demo_globalconf())
+
+
+async def test_attachments_of_a_chain_that_were_kept_are_in_the_document_and_proven(
+    sqlite_database: Database, tmp_path: Path
+) -> None:
+    message = a_soap(attachments=(an_attachment(b"one"), an_attachment(b"")))
+    async with documents_of(sqlite_database, tmp_path, message) as (_, documents):
+        await documents.stamp([1])
+        with sqlite_database.reading() as connection:
+            record, timestamp = store.read_record(connection, 1), store.read_timestamp(connection, 1)
+        assert record is not None
+        assert record.hash_chain is not None
+        bodies = BodyStore(tmp_path / "bodies")
+        location = bodies.keep(message.attachments[0].body, NOON.date())
+        kept = dataclasses.replace(record.bodies[0], location=location)
+        record = dataclasses.replace(record, bodies=(kept, *record.bodies[1:]))
+        container = read_container(build_document(record, timestamp, bodies).container)
+    assert [b"".join(body.chunks()) for body in container.attachments.values()] == [b"one", b""]
+    verdict = verify_container(container, a_demo_globalconf())
+    assert [each.state for each in verdict.attachments] == [AttachmentState.VERIFIED] * 2
 
 
 async def test_lost_body_file_is_named(sqlite_database: Database, tmp_path: Path) -> None:

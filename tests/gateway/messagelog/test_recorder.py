@@ -15,7 +15,7 @@ from gateway.runtime.spool import SpoolDirectory
 from gateway.xroad.bodies import BytesBody
 from gateway.xroad.digests import Digest, DigestAlgorithm
 from gateway.xroad.faults import LoggingUnavailable
-from gateway.xroad.signature.signed_message import Signature, SignedMessage
+from gateway.xroad.signature.signed_message import Message, Signature, SignedMessage
 from tests.factories.messagelog import Logbook, a_logbook, a_message, sealed
 from tests.factories.messages import (
     a_provider,
@@ -92,6 +92,31 @@ async def test_sixty_four_callers_make_one_unbroken_chain(database: Database, tm
     assert verdict.holds, verdict.broken
     assert verdict.records == 192
     assert [r.sequence for r in records(database)] == list(range(1, 193))
+
+
+async def test_large_messages_among_small_ones_make_one_unbroken_chain(database: Database, tmp_path: Path) -> None:
+    sizes = [10, 300_000, 20, 30, 200_000, 40]
+    async with a_logbook(database, tmp_path) as book:
+        messages = [sealed(a_soap_message(body=b"<GetPerson>%s</GetPerson>" % (b"x" * size))) for size in sizes]
+        await asyncio.gather(*(book.log.record(message, "consumer", "r") for message in messages))
+    assert verify_log(database).holds
+    assert [record.message for record in records(database)] == [message.message.raw for message in messages]
+
+
+async def test_records_of_every_kind_share_a_batch(database: Database, tmp_path: Path) -> None:
+    service = a_service("getIt", version="v1")
+    kinds: list[Message] = [
+        a_message(),
+        a_rest_request("POST", body=b"x"),
+        a_message(service=service),
+        a_soap_response(),
+    ]
+    async with a_logbook(database, tmp_path) as book:
+        for _ in range(2):  # their skeletons are new, then known
+            await asyncio.gather(*(book.record(message) for message in kinds))
+    assert verify_log(database).holds
+    assert sorted(len(record.bodies) for record in records(database)) == [0, 0, 0, 0, 0, 0, 1, 1]
+    assert [record.service.service_version for record in records(database)].count("v1") == 2
 
 
 async def test_chain_goes_on_after_a_restart(database: Database, tmp_path: Path) -> None:

@@ -78,7 +78,7 @@ async def test_callers_that_wait_together_share_a_commit() -> None:
     disk = Disk()
     disk.may_go.clear()
     with committing(disk) as commit:
-        first = asyncio.create_task(commit.submit(0))
+        first = asyncio.ensure_future(commit.submit(0))
         await asyncio.to_thread(disk.is_writing.wait, 5)
         rest = asyncio.create_task(outcomes(commit, range(1, 64)))
         await asyncio.sleep(0)
@@ -94,6 +94,15 @@ async def test_items_of_one_turn_of_the_loop_share_a_commit() -> None:
     with committing(disk) as commit:
         await outcomes(commit, range(32))
     assert [len(batch) for batch in disk.batches] == [32]
+
+
+async def test_items_of_the_next_turn_share_the_commit_of_several_callers() -> None:
+    disk = Disk()
+    with committing(disk) as commit:
+        first = [commit.submit(1), commit.submit(2)]
+        await asyncio.sleep(0)
+        assert await asyncio.gather(*first, commit.submit(3)) == [10, 20, 30]
+    assert disk.batches == [[1, 2, 3]]
 
 
 async def test_order_of_submission_is_kept() -> None:
@@ -153,7 +162,7 @@ async def test_item_that_waited_too_long_is_never_written() -> None:
     disk = Disk()
     disk.may_go.clear()
     with committing(disk, timeout_s=0.05) as commit:
-        first = asyncio.create_task(commit.submit(1))
+        first = asyncio.ensure_future(commit.submit(1))
         await asyncio.to_thread(disk.is_writing.wait, 5)
         with pytest.raises(CommitUnavailable) as caught:
             await commit.submit(2)
@@ -173,11 +182,35 @@ async def test_commit_that_is_stuck_does_not_hold_its_caller_for_ever() -> None:
         assert not caught.value.certain
 
 
+async def test_several_that_wait_too_long_are_all_given_back() -> None:
+    disk = Disk()
+    disk.may_go.clear()
+    with committing(disk, timeout_s=0.3) as commit:
+        first = asyncio.ensure_future(commit.submit(1))
+        await asyncio.to_thread(disk.is_writing.wait, 5)
+        results = await outcomes(commit, [2, 3, 4])
+        assert all(isinstance(r, CommitUnavailable) and r.certain for r in results)
+        disk.may_go.set()
+        assert await first == 10
+    assert disk.written == [1]
+
+
+async def test_loops_of_two_threads_share_one_log() -> None:
+    disk = Disk()
+    with committing(disk) as commit:
+        there = asyncio.to_thread(asyncio.run, outcomes(commit, range(100, 150)))
+        here = outcomes(commit, range(50))
+        theirs, ours = await asyncio.gather(there, here)
+    assert theirs == [n * 10 for n in range(100, 150)]
+    assert ours == [n * 10 for n in range(50)]
+    assert sorted(disk.written) == [*range(50), *range(100, 150)]
+
+
 async def test_full_queue_refuses_at_once() -> None:
     disk = Disk()
     disk.may_go.clear()
     with committing(disk, queue_limit=2) as commit:
-        first = asyncio.create_task(commit.submit(1))
+        first = asyncio.ensure_future(commit.submit(1))
         await asyncio.to_thread(disk.is_writing.wait, 5)
         waiting = asyncio.create_task(outcomes(commit, [2, 3]))
         await asyncio.sleep(0)
@@ -193,9 +226,9 @@ async def test_cancelled_caller_leaves_nothing_behind() -> None:
     disk = Disk()
     disk.may_go.clear()
     with committing(disk) as commit:
-        first = asyncio.create_task(commit.submit(1))
+        first = asyncio.ensure_future(commit.submit(1))
         await asyncio.to_thread(disk.is_writing.wait, 5)
-        second = asyncio.create_task(commit.submit(2))
+        second = asyncio.ensure_future(commit.submit(2))
         await asyncio.sleep(0)
         second.cancel()
         await asyncio.gather(second, return_exceptions=True)
