@@ -29,6 +29,7 @@ from gateway.configuration_client.downloader import Downloader, open_fetcher
 from gateway.configuration_client.history import History
 from gateway.configuration_client.provider import ConfigurationProvider
 from gateway.consumer.app import ConsumerApp
+from gateway.consumer.catalogue import Catalogue
 from gateway.consumer.deps import ConsumerDeps, PeerCaller
 from gateway.consumer.evidence import Evidence
 from gateway.consumer.peer_ocsp import PeerOcspResponses
@@ -43,6 +44,7 @@ from gateway.paths import StatePaths
 from gateway.provider.app import ProviderApp
 from gateway.provider.deps import ProviderDeps
 from gateway.provider.forward import ServiceCaller
+from gateway.provider.metaservices import MetaServices
 from gateway.provider.ocsp_endpoint import OcspEndpoint
 from gateway.runtime import logs
 from gateway.runtime.clock import Clock, SystemClock
@@ -57,6 +59,7 @@ from gateway.runtime.self_signed import server_context
 from gateway.runtime.settings import load
 from gateway.runtime.spool import SpoolDirectory
 from gateway.runtime.tls import TlsIdentity
+from gateway.serverconf.openapi_servers import hide_servers
 from gateway.serverconf.provider import ServerConfProvider
 from gateway.settings import GatewaySettings
 from gateway.signer.certificates import Keyring
@@ -173,6 +176,9 @@ class Gateway:
             )
         )
         self.service_http = HttpClient(ClientLimits(connect_timeout_s=settings.provider.connect_timeout_s))
+        self.description_fetcher = Fetcher(
+            verify=self.tls.services, connect_timeout_s=settings.provider.connect_timeout_s
+        )
         consumer = ConsumerDeps(
             configuration=self.configuration,
             registrations=self.registrations,
@@ -200,6 +206,7 @@ class Gateway:
             clock=self.clock,
             spool=self.spool,
             services=ServiceCaller(self.service_http, lambda: self.tls.services, self.registrations, self.clock),
+            metaservices=MetaServices(self.registrations, self.description_fetcher, hide_servers),
             limits=limits,
             style=style,
         )
@@ -211,7 +218,7 @@ class Gateway:
             internal_certificate=internal.certificate_der,
         )
         provider_app = ProviderApp(provider, keep_connections=settings.provider.keep_connections)
-        self._listen(ConsumerApp(consumer, evidence), provider_app)
+        self._listen(ConsumerApp(consumer, evidence, Catalogue(consumer, self.configuration)), provider_app)
 
     def _listen(self, consumer: ConsumerApp, provider: ProviderApp) -> None:
         settings = self.settings
@@ -327,6 +334,7 @@ class Gateway:
             self.configuration_client.stop,
             self.peer_http.close,
             self.service_http.close,
+            self.description_fetcher.close,
             self.fetcher.close,
             self.configuration_fetcher.close,
         ]

@@ -13,7 +13,7 @@ PACKAGES = ("gateway", "central_services", "registry_adapters")
 
 # The core's tiers: each imports only itself and what stands before it.
 CORE_TIERS = (
-    ("faults", "identifiers", "digests", "bodies", "xml", "mime"),
+    ("facts", "faults", "identifiers", "digests", "bodies", "xml", "mime"),
     ("soap", "rest", "pki"),
     ("globalconf",),
     ("signature",),
@@ -49,6 +49,7 @@ PURE_EXCEPTIONS = {("provider", "gateway.serverconf.access")}
 MADE_ONLY_IN = {
     "VerifiedMessage": "gateway/xroad/signature/verify.py",
     "AuthorisedRequest": "gateway/provider/access.py",
+    "BuiltInRequest": "gateway/provider/access.py",
 }
 
 

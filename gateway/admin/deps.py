@@ -41,7 +41,7 @@ class AdminDeps:
 
     def now_ms(self) -> int:
         """Return the present moment in epoch milliseconds."""
-        return int(self.clock.now().timestamp() * 1000)
+        return self.clock.now_ms()
 
     def find_globalconf(self) -> GlobalConf | None:
         """Return the configuration in use, expired or not, once there is one."""

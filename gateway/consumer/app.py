@@ -1,77 +1,110 @@
 """Ports 8080 and 8443: requests of information systems (PR-MESS, PR-REST, X-Road ClientProxy.java).
 
-`/r1/` is REST; `/verificationconf`, `/asic` and `/signature` give evidence; any other path is SOAP.
+`/r1/` is REST, `/restapi` its older dialect; `/verificationconf`, `/asic` and `/signature` give evidence,
+`/listClients`, `/listSecurityServerClients` and `/wsdl` tell what there is; any other path is SOAP.
 """
 
 from __future__ import annotations
 
-import uuid
+from collections.abc import Awaitable, Callable
+from typing import Final
 
+from gateway.consumer.catalogue import Catalogue
 from gateway.consumer.deps import ConsumerDeps
 from gateway.consumer.evidence import Evidence
 from gateway.consumer.rest import exchange_rest
-from gateway.consumer.soap import exchange_soap
+from gateway.consumer.soap import exchange_soap, soap_fault
+from gateway.consumer.uxp import exchange_uxp
+from gateway.exchange.boundaries import new_request_id
 from gateway.exchange.faults import FaultStyle, Origin, render_fault
 from gateway.exchange.http_response import http_response
-from gateway.exchange.outcome import observe
+from gateway.exchange.outcome import let_go, observe
 from gateway.exchange.requests import InboundRequest, OutboundResponse, Timeline
 from gateway.runtime.http.model import Response
 from gateway.runtime.http.server import Request
 from gateway.runtime.texts import choose_language
 from gateway.xroad.rest.faults import build_rest_fault
 from gateway.xroad.rest.target import PREFIX
-from gateway.xroad.soap.faults import FAULT_CONTENT_TYPE, build_soap_fault
+from gateway.xroad.rest.uxp import build_uxp_fault, is_uxp
+
+Carry = Callable[[InboundRequest, ConsumerDeps, Timeline], Awaitable[OutboundResponse]]
+_SCHEMES: Final = ("http", "https")
 
 
 class ConsumerApp:
     """The handler of both ports of the consumer proxy."""
 
-    def __init__(self, deps: ConsumerDeps, evidence: Evidence) -> None:
+    def __init__(self, deps: ConsumerDeps, evidence: Evidence, catalogue: Catalogue) -> None:
         self._deps = deps
         self._evidence = evidence
+        self._catalogue = catalogue
 
     async def __call__(self, request: Request) -> Response:
         """Answer one request; whatever goes wrong becomes a fault in the caller's form and language."""
+        target = origin_form(request.target)
         inbound = InboundRequest(
             request.method,
-            request.target,
+            target,
             tuple(request.headers),
             request.body,
             request.peer_certificate,
             request.scheme == "https",
-            str(uuid.uuid4()),
+            new_request_id(),
         )
-        path = request.target.partition("?")[0]
+        path = target.partition("?")[0]
         if path in self._evidence.paths:
             answer = await self._evidence.answer(path, inbound)
+        elif self._catalogue.takes(request.method, path):
+            answer = await self._catalogue.answer(path, inbound)
         else:
-            answer = await self._exchange(inbound, is_rest=path.startswith(f"/{PREFIX}/"))
+            answer = await self._exchange(inbound, _carrier_of(path))
         return http_response(answer)
 
-    async def _exchange(self, inbound: InboundRequest, *, is_rest: bool) -> OutboundResponse:
+    async def _exchange(self, inbound: InboundRequest, carry: Carry) -> OutboundResponse:
         timeline = Timeline(self._now_ms())
         error: Exception | None = None
         try:
-            carry = exchange_rest if is_rest else exchange_soap
             response = await carry(inbound, self._deps, timeline)
         except Exception as failure:  # the edge: every failure is answered
             error = failure
-            response = self._fault(failure, inbound, is_rest=is_rest)
+            response = self._fault(failure, inbound, carry)
         timeline.response_out_ms = self._now_ms()
         observe(Origin.CONSUMER, inbound.id, timeline, error)
+        let_go(error)
         return response
 
-    def _fault(self, failure: Exception, inbound: InboundRequest, *, is_rest: bool) -> OutboundResponse:
+    def _fault(self, failure: Exception, inbound: InboundRequest, carry: Carry) -> OutboundResponse:
         language = choose_language(inbound.header("accept-language"), self._deps.style.language)
         style = FaultStyle(self._deps.style.spelling, language)
         fault = render_fault(failure, Origin.CONSUMER, style, inbound.id)
-        if is_rest:
-            rest = build_rest_fault(fault.code, fault.text, fault.detail, inbound.header("accept"))
+        if carry is not exchange_soap:
+            accept = ",".join(value for name, value in inbound.headers if name.lower() == "accept")
+            if carry is exchange_uxp:
+                rest = build_uxp_fault(fault.code, fault.text, fault.detail, accept, inbound.id)
+            else:
+                rest = build_rest_fault(fault.code, fault.text, fault.detail, accept)
             return OutboundResponse(rest.status, rest.headers, rest.body, len(rest.body))
-        raw = (
-            fault.remote.raw if fault.remote is not None else build_soap_fault(fault.code, fault.text, "", fault.detail)
-        )
-        return OutboundResponse(200, (("Content-Type", FAULT_CONTENT_TYPE), ("SOAPAction", "")), raw, len(raw))
+        return soap_fault(fault, inbound, language)
 
     def _now_ms(self) -> int:
-        return int(self._deps.clock.now().timestamp() * 1000)
+        return self._deps.clock.now_ms()
+
+
+def origin_form(target: str) -> str:
+    """Return the path and query of a request target, which may be written with scheme and host (RFC 9112 3.2.2).
+
+    Programs that take a security server for their HTTP proxy, as clients of Trembita do, write it so.
+    """
+    if target.startswith("/"):
+        return target
+    scheme, separator, rest = target.partition("://")
+    if not separator or scheme.lower() not in _SCHEMES:
+        return target
+    end = next((index for index, character in enumerate(rest) if character in "/?"), len(rest))
+    return rest[end:] if rest[end : end + 1] == "/" else f"/{rest[end:]}"
+
+
+def _carrier_of(path: str) -> Carry:
+    if path.startswith(f"/{PREFIX}/"):
+        return exchange_rest
+    return exchange_uxp if is_uxp(path) else exchange_soap

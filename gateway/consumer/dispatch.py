@@ -68,7 +68,7 @@ async def send(
     async def check(facts: ConnectionFacts) -> None:
         address = facts.address[0] if facts.address is not None else ""
         timeline.note(peer=await check_provider(facts.peer_certificate, provider, address, globalconf, peers))
-        timeline.request_out_ms = int(peers.clock.now().timestamp() * 1000)
+        timeline.request_out_ms = peers.clock.now_ms()
 
     where = ", ".join(map(str, routes))
     with network_faults(where):
@@ -132,6 +132,7 @@ async def _decode(response: ClientResponse, content_type: str, where: str, deps:
         side=Side.RESPONSE,
         x_original_content_type=response.header("x-original-content-type"),
         open_sink=deps.spool.open_sink,
+        limits=deps.limits.transport,
     )
     try:
         with network_faults(where):

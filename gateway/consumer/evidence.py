@@ -138,7 +138,7 @@ class Evidence:
         if local is None:
             raise _RefusalError(404, "evidence.unknown_client", client=question.client)
         check_connection(local, request, self._internal_certificate)
-        records = await self._documents.find(question.client, question.query_id, response=question.response)
+        records = await self._find(question)
         if not records:
             raise _RefusalError(404, "evidence.not_found", client=question.client, query_id=question.query_id)
         if question.unique and len(records) != 1:
@@ -151,6 +151,14 @@ class Evidence:
         if len(documents) == 1 and (question.unique or path == SIGNATURE):
             return _download(documents[0].container, CONTAINER_TYPE, documents[0].name)
         return _download(self._documents.zip(documents), "application/zip", _archive_name(question))
+
+    async def _find(self, question: Question) -> Sequence[int]:
+        records = await self._documents.find(question.client, question.query_id, response=question.response)
+        if not records and not question.query_id.isascii():
+            # An id that came as an HTTP header is kept as HTTP reads it, one character a byte of its UTF-8.
+            as_header = question.query_id.encode("utf-8", "replace").decode("latin-1")
+            records = await self._documents.find(question.client, as_header, response=question.response)
+        return records
 
 
 def read_question(path: str, query: str) -> Question:
@@ -179,7 +187,7 @@ def read_question(path: str, query: str) -> Question:
 
 
 def _archive_name(question: Question) -> str:
-    kept = "".join(c if c.isalnum() or c in "-_." else "_" for c in question.query_id)[:100]
+    kept = "".join(c if c.isascii() and (c.isalnum() or c in "-_.") else "_" for c in question.query_id)[:100]
     return f"asic-{kept}.zip"
 
 

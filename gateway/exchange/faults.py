@@ -53,6 +53,8 @@ def render_fault(error: BaseException, origin: Origin, style: FaultStyle, reques
         log.info("peer fault %s: %s", error.code, error.text)
         return RenderedFault(error.code, error.text, error.detail, error)
     detail = str(uuid.uuid4())
+    if isinstance(error, HttpProblem):  # of the connection that the request comes on: the caller hung up, or dawdled
+        error = ServiceFailed("io_error", "exchange.request_broke_off", reason=error)
     if isinstance(error, XRoadFault):
         log.warning("fault %s detail=%s request=%s: %s", origin, detail, request_id, error)
         fault = error

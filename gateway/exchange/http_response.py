@@ -11,4 +11,4 @@ def http_response(answer: OutboundResponse, *, close: bool = False) -> Response:
     headers = answer.headers
     if answer.length is not None and not isinstance(answer.body, bytes):
         headers = (*headers, ("Content-Length", str(answer.length)))
-    return Response(answer.status, reason=answer.reason or None, headers=headers, body=answer.body, close=close)
+    return Response(answer.status, reason=answer.reason, headers=headers, body=answer.body, close=close)

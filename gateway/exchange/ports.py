@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import Protocol
 
 from gateway.messagelog.model import Side
@@ -16,6 +17,7 @@ from gateway.xroad.digests import SignatureAlgorithm
 from gateway.xroad.globalconf.lookup import GlobalConf
 from gateway.xroad.identifiers import MemberId
 from gateway.xroad.signature.signed_message import SignedMessage, SigningIdentity
+from gateway.xroad.transport.decoder import TransportLimits
 
 
 class Clock(Protocol):
@@ -23,6 +25,10 @@ class Clock(Protocol):
 
     def now(self) -> datetime:
         """Return the present moment."""
+        ...
+
+    def now_ms(self) -> int:
+        """Return the present moment as whole milliseconds since 1970."""
         ...
 
 
@@ -74,10 +80,17 @@ class Spool(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ExchangeLimits:
     """Bounds of one exchange; the reference has none, so ours are settings (messages above are refused)."""
 
     soap_bytes: int = 64 * 1024 * 1024
     rest_body_bytes: int = 16 * 1024 * 1024 * 1024
     fault_bytes: int = 1024 * 1024
+
+    @cached_property
+    def transport(self) -> TransportLimits:
+        """The bounds of a transport message."""
+        return TransportLimits(
+            soap_bytes=self.soap_bytes, body_bytes=self.rest_body_bytes, fault_bytes=self.fault_bytes
+        )

@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from gateway.xroad.facts import fact
+
 Headers = tuple[tuple[str, str], ...]
 
 
@@ -17,7 +19,7 @@ class ByteStream(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@fact
 class InboundRequest:
     """A request as a proxy sees it: raw target, headers in their case and order."""
 
@@ -28,25 +30,25 @@ class InboundRequest:
     peer_certificate: bytes | None
     is_tls: bool
     id: str
+    _last: dict[str, str] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_last", {name.lower(): value for name, value in self.headers})
 
     def header(self, name: str) -> str | None:
         """Return the last header of this name in any case (X-Road takes the last one), or None."""
-        wanted = name.lower()
-        for key, value in reversed(self.headers):
-            if key.lower() == wanted:
-                return value
-        return None
+        return self._last.get(name.lower())
 
 
-@dataclass(frozen=True, slots=True)
+@fact
 class OutboundResponse:
-    """An answer; `length` is known when the body is one that HTTP can announce."""
+    """An answer; `length` is known when the body is one that HTTP can announce; no `reason` means the usual one."""
 
     status: int
     headers: Headers
     body: bytes | Iterable[bytes] = b""
     length: int | None = None
-    reason: str = ""
+    reason: str | None = None
 
 
 @dataclass(slots=True)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Awaitable, Callable
 
+from gateway.exchange.boundaries import new_request_id
 from gateway.exchange.faults import Origin, render_fault
 from gateway.exchange.http_response import http_response
-from gateway.exchange.outcome import observe
+from gateway.exchange.outcome import let_go, observe
 from gateway.exchange.requests import InboundRequest, OutboundResponse, Timeline
 from gateway.provider.deps import ProviderDeps
 from gateway.provider.rest import serve_rest
@@ -44,6 +44,7 @@ class ProviderApp:
             response = self.fault(failure, inbound.id)
         timeline.response_out_ms = self._now_ms()
         observe(Origin.PROVIDER, inbound.id, timeline, error)
+        let_go(error)
         return http_response(response, close=self._close)
 
     def fault(self, failure: Exception, request_id: str) -> OutboundResponse:
@@ -58,7 +59,7 @@ class ProviderApp:
         return serve_rest if inbound.header(MESSAGE_TYPE) == REST_MESSAGE else serve_soap
 
     def _inbound(self, request: Request) -> InboundRequest:
-        request_id = header_of(request.headers, REQUEST_ID) or str(uuid.uuid4())
+        request_id = header_of(request.headers, REQUEST_ID) or new_request_id()
         return InboundRequest(
             request.method,
             request.target,
@@ -70,4 +71,4 @@ class ProviderApp:
         )
 
     def _now_ms(self) -> int:
-        return int(self._deps.clock.now().timestamp() * 1000)
+        return self._deps.clock.now_ms()

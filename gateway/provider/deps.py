@@ -15,6 +15,7 @@ from gateway.exchange.ports import (
     Spool,
 )
 from gateway.provider.forward import ServiceCaller
+from gateway.provider.metaservices import MetaServices
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,5 +29,6 @@ class ProviderDeps:
     clock: Clock
     spool: Spool
     services: ServiceCaller
+    metaservices: MetaServices
     limits: ExchangeLimits
     style: FaultStyle

@@ -14,22 +14,26 @@ from functools import lru_cache
 from typing import Final
 from urllib.parse import urlsplit
 
-from gateway.exchange.bodies import read_bounded, spool_body
+from gateway.exchange.bodies import read_bounded, read_package, spool_body
 from gateway.exchange.network import network_faults
-from gateway.exchange.ports import Clock, Registrations, Spool
+from gateway.exchange.ports import Clock, ExchangeLimits, Registrations, Spool
 from gateway.exchange.requests import Headers, Timeline
 from gateway.runtime.http.client import ClientResponse, HttpClient
 from gateway.runtime.http.model import ConnectionFacts, OutgoingBody
 from gateway.serverconf.model import ServiceRecord
 from gateway.xroad.bodies import Body
 from gateway.xroad.faults import AccessRefused, MalformedMessage, ServiceFailed
+from gateway.xroad.mime import parse_content_type
 from gateway.xroad.rest.message import RestRequest
-from gateway.xroad.soap.message import TEXT_XML_UTF8, SoapMessage
+from gateway.xroad.soap.message import TEXT_XML, Attachment, SoapMessage
+from gateway.xroad.soap.package import is_package, package_content_type, package_size, write_package
 
 # X-Road HttpClientCreator.java: methods whose body reaches the service; others keep theirs only as evidence.
 BODY_METHODS: Final = frozenset({"POST", "PUT", "PATCH"})
 # X-Road AbstractHttpSender.java: a SOAP service answers 200, or 500 with a fault.
 SOAP_STATUSES: Final = (200, 500)
+# SOAP 1.2 part 2, 7.5.2: a fault of the sender's comes with 400.
+SOAP12_STATUSES: Final = (*SOAP_STATUSES, 400)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +84,17 @@ def join_path(base: str, service_path: str, query: str | None) -> str:
 
 
 @dataclass(frozen=True, slots=True)
+class SoapAnswer:
+    """What a SOAP service answered: the SOAP part, and the rest of the package if it is one."""
+
+    raw: bytes
+    content_type: str
+    part_headers: Headers = ()
+    attachments: tuple[Attachment, ...] = ()
+    package_type: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class RestAnswer:
     """What a REST service answered; a body that cannot be (204, 304, HEAD) is None."""
 
@@ -102,23 +117,28 @@ class ServiceCaller:
         self,
         service: ServiceRecord,
         message: SoapMessage,
-        limit_bytes: int,
+        spool: Spool,
+        limits: ExchangeLimits,
         timeline: Timeline,
-    ) -> tuple[bytes, str]:
-        """POST the message as it was signed and return the answer with its content type.
+    ) -> SoapAnswer:
+        """POST the message as it was signed, in the package it came in, and return the answer.
 
         Raises ServiceFailed: network_error, unknown_host, io_error, http_error, ssl_authentication_failed;
         MalformedMessage (invalid_content_type) for an answer that does not say what it is.
         """
         address = parse_url(service)
-        headers = (
-            ("Content-Type", TEXT_XML_UTF8),
+        headers: Headers = (
+            ("Content-Type", package_content_type(message)),
             ("SOAPAction", message.soap_action or ""),
             ("accept-encoding", ""),
         )
-        response = await self._request(service, address, "POST", address.path or "/", headers, message.raw, timeline)
+        body: OutgoingBody = message.raw
+        if is_package(message):
+            headers = (*headers, ("Content-Length", str(package_size(message))))
+            body = write_package(message)
+        response = await self._request(service, address, "POST", address.path or "/", headers, body, timeline)
         try:
-            if response.status not in SOAP_STATUSES:
+            if response.status not in (SOAP12_STATUSES if message.is_soap12 else SOAP_STATUSES):
                 raise ServiceFailed(
                     "http_error", "exchange.http_status", status=response.status, reason=response.reason
                 )
@@ -126,11 +146,11 @@ class ServiceCaller:
             if not content_type:
                 raise MalformedMessage("invalid_content_type", "forward.no_content_type", service=service.id)
             with network_faults(service.id):
-                raw = await read_bounded(response.body, limit_bytes)
+                answer = await _read_answer(response, content_type, service, spool, limits)
         finally:
             response.close()
-        timeline.response_in_ms = int(self.clock.now().timestamp() * 1000)
-        return raw, content_type
+        timeline.response_in_ms = self.clock.now_ms()
+        return answer
 
     async def call_rest(
         self, service: ServiceRecord, request: RestRequest, spool: Spool, limit_bytes: int, timeline: Timeline
@@ -152,7 +172,7 @@ class ServiceCaller:
                 spooled = await spool_body(response.body, spool, limit_bytes)
         finally:
             response.close()
-        timeline.response_in_ms = int(self.clock.now().timestamp() * 1000)
+        timeline.response_in_ms = self.clock.now_ms()
         if spooled is None and request.method != "HEAD" and response.status not in (204, 304):
             # X-Road sends an empty body part whenever the answer has an entity, even of length 0.
             spooled = spool.open_sink().finish()
@@ -170,7 +190,7 @@ class ServiceCaller:
     ) -> ClientResponse:
         def check(facts: ConnectionFacts) -> None:
             self._check_service(service, address, facts.peer_certificate)
-            timeline.request_out_ms = int(self.clock.now().timestamp() * 1000)
+            timeline.request_out_ms = self.clock.now_ms()
 
         with network_faults(service.id):
             return await self.http.request(
@@ -193,3 +213,19 @@ class ServiceCaller:
             raise AccessRefused(
                 "ssl_authentication_failed", "forward.unknown_certificate", service=service.id, host=address.authority
             )
+
+
+async def _read_answer(
+    response: ClientResponse, content_type: str, service: ServiceRecord, spool: Spool, limits: ExchangeLimits
+) -> SoapAnswer:
+    if parse_content_type(content_type).media_type == TEXT_XML:
+        return SoapAnswer(await read_bounded(response.body, limits.soap_bytes), content_type)
+    reader = await read_package(response.body, content_type, spool, limits)
+    try:
+        raw = reader.finish_raw()
+    except MalformedMessage as cause:
+        if cause.code != "missing_soap":
+            raise
+        # X-Road ServerMessageProcessor.java: for a service it has a code of its own.
+        raise MalformedMessage("invalid_message", "forward.empty_package", service=service.id) from cause
+    return SoapAnswer(raw, reader.soap_content_type, reader.part_headers, reader.attachments, reader.package_type)

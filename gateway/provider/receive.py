@@ -9,7 +9,13 @@ from gateway.exchange.peers import identify, known_verdict, path_of
 from gateway.exchange.requests import InboundRequest
 from gateway.exchange.verification import verify_message
 from gateway.messagelog.model import Side
-from gateway.provider.access import AuthorisedRequest, authorise, check_provider_is_here, client_and_service
+from gateway.provider.access import (
+    AuthorisedRequest,
+    BuiltInRequest,
+    authorise,
+    check_provider_is_here,
+    client_and_service,
+)
 from gateway.provider.deps import ProviderDeps
 from gateway.xroad.faults import AccessRefused, Party, blame
 from gateway.xroad.globalconf.lookup import GlobalConf
@@ -28,14 +34,14 @@ from gateway.xroad.transport.headers import (
 
 async def receive(
     request: InboundRequest, protocol: Protocol, globalconf: GlobalConf, deps: ProviderDeps
-) -> AuthorisedRequest:
+) -> AuthorisedRequest | BuiltInRequest:
     """Return the proven, allowed and recorded request.
 
     1. the labelled digest algorithm is SHA-512
     2. the parts decode: a message of the announced kind, and a signature
     3. provider and target server are ours, and the peer's certificate may speak for the client
     4. the signature is the client's member's
-    5. the client may call the service
+    5. the client may call the service, or it is one that this server answers itself
     6. the request is in the message log before anybody acts on it
 
     Raises XRoadFault.
@@ -64,6 +70,7 @@ async def decode(request: InboundRequest, protocol: Protocol, deps: ProviderDeps
         x_original_content_type=request.header(ORIGINAL_CONTENT_TYPE),
         soap_action=request.header(ORIGINAL_SOAP_ACTION),
         open_sink=deps.spool.open_sink,
+        limits=deps.limits.transport,
     )
     async for chunk in request.body:
         decoder.feed(chunk)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from gateway.exchange.requests import InboundRequest, OutboundResponse, Timeline
 from gateway.exchange.signing import sign_message
 from gateway.messagelog.model import Side
+from gateway.provider.access import BuiltInRequest
 from gateway.provider.answer import signed_answer
 from gateway.provider.deps import ProviderDeps
 from gateway.provider.receive import receive
@@ -21,12 +22,15 @@ async def serve_rest(request: InboundRequest, deps: ProviderDeps, timeline: Time
     authorised = await receive(request, Protocol.REST, globalconf, deps)
     message = authorised.verified.signed.message
     assert isinstance(message, RestRequest)
-    timeline.note(client=authorised.client, service=authorised.service.id, message_id=message.id)
+    timeline.note(client=authorised.client, service=message.service, message_id=message.id)
 
-    answer = await deps.services.call_rest(
-        authorised.service, message, deps.spool, deps.limits.rest_body_bytes, timeline
-    )
-    response = build_rest_response(message, answer.status, answer.reason, answer.headers, answer.body)
+    if isinstance(authorised, BuiltInRequest):
+        response = await deps.metaservices.answer_rest(message, globalconf)
+    else:
+        answer = await deps.services.call_rest(
+            authorised.service, message, deps.spool, deps.limits.rest_body_bytes, timeline
+        )
+        response = build_rest_response(message, answer.status, answer.reason, answer.headers, answer.body)
     signed = await sign_message(response, response.service.provider.member, deps.signer, deps.clock.now())
     await deps.message_log.record(signed, Side.PROVIDER, request.id)
     return signed_answer(signed)

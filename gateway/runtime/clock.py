@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
@@ -13,6 +14,10 @@ class Clock(Protocol):
         """Return the present as an aware UTC datetime."""
         ...
 
+    def now_ms(self) -> int:
+        """Return the present as whole milliseconds since 1970."""
+        ...
+
 
 class SystemClock:
     """The clock of the machine."""
@@ -22,6 +27,10 @@ class SystemClock:
     def now(self) -> datetime:
         """Return the present as an aware UTC datetime."""
         return datetime.now(UTC)
+
+    def now_ms(self) -> int:
+        """Return the present as whole milliseconds since 1970."""
+        return time.time_ns() // 1_000_000
 
 
 class FixedClock:
@@ -37,6 +46,10 @@ class FixedClock:
     def now(self) -> datetime:
         """Return the time it was set to."""
         return self._at
+
+    def now_ms(self) -> int:
+        """Return the time it was set to as whole milliseconds since 1970."""
+        return epoch_ms(self._at)
 
     def advance(self, **duration: float) -> datetime:
         """Move forward by `timedelta(**duration)` and return the new time."""

@@ -7,7 +7,7 @@ the size of an answer: what is fetched comes from outside and is believed only a
 from __future__ import annotations
 
 import ssl
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -15,6 +15,10 @@ import httpx
 
 DEFAULT_TIMEOUT_S: Final = 30.0
 DEFAULT_MAX_BYTES: Final = 64 * 1024 * 1024
+
+
+# Takes the certificate of the other end (DER), None where there is no TLS; refuses it by an exception of its own.
+CheckCertificate = Callable[[bytes | None], None]
 
 
 class FetchError(Exception):
@@ -67,9 +71,19 @@ class Fetcher:
             headers={"user-agent": user_agent},
         )
 
-    async def get(self, url: str, *, headers: Mapping[str, str] | None = None, max_bytes: int | None = None) -> Fetched:
-        """GET `url`; any status is an answer. Raises FetchError when there is none, or it is too large."""
-        return await self._request("GET", url, None, headers, max_bytes)
+    async def get(
+        self,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        max_bytes: int | None = None,
+        check_certificate: CheckCertificate | None = None,
+    ) -> Fetched:
+        """GET `url`; any status is an answer. Raises FetchError when there is none, or it is too large.
+
+        `check_certificate` is asked before anything of the answer is read.
+        """
+        return await self._request("GET", url, None, headers, max_bytes, check_certificate)
 
     async def post(
         self,
@@ -94,11 +108,19 @@ class Fetcher:
         await self.close()
 
     async def _request(
-        self, method: str, url: str, content: bytes | None, headers: Mapping[str, str] | None, max_bytes: int | None
+        self,
+        method: str,
+        url: str,
+        content: bytes | None,
+        headers: Mapping[str, str] | None,
+        max_bytes: int | None,
+        check_certificate: CheckCertificate | None = None,
     ) -> Fetched:
         limit = self._max_bytes if max_bytes is None else max_bytes
         try:
             async with self._client.stream(method, url, content=content, headers=headers) as response:
+                if check_certificate is not None:
+                    check_certificate(_certificate_of(response))
                 pieces: list[bytes] = []
                 size = 0
                 async for piece in response.aiter_bytes():
@@ -109,6 +131,12 @@ class Fetcher:
                 return Fetched(url, response.status_code, dict(response.headers), b"".join(pieces))
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, ssl.SSLError) as cause:
             raise FetchError(url, str(cause) or type(cause).__name__) from cause
+
+
+def _certificate_of(response: httpx.Response) -> bytes | None:
+    """Return the certificate of the other end; the stream below httpx hands its TLS object out."""
+    tls = response.extensions["network_stream"].get_extra_info("ssl_object")
+    return tls.getpeercert(True) if tls is not None else None
 
 
 def expect_ok(answer: Fetched) -> bytes:

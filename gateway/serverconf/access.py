@@ -13,7 +13,15 @@ from functools import lru_cache
 from typing import Final
 from urllib.parse import unquote
 
-from gateway.serverconf.model import BASE_METHOD, BASE_PATH, AccessRight, ServerConf, ServiceKind, ServiceRecord
+from gateway.serverconf.model import (
+    BASE_METHOD,
+    BASE_PATH,
+    AccessRight,
+    Endpoint,
+    ServerConf,
+    ServiceKind,
+    ServiceRecord,
+)
 from gateway.xroad.faults import AccessRefused
 from gateway.xroad.identifiers import ClientId, GlobalGroupId, LocalGroupId, ServiceId
 
@@ -52,6 +60,17 @@ def decide(
     if record.disabled_notice is not None:  # (4)
         raise AccessRefused("service_disabled", "access.disabled", service=service, notice=record.disabled_notice)
     return record
+
+
+def granted_endpoints(
+    conf: ServerConf, client: ClientId, service: ServiceId, in_global_group: IsInGlobalGroup
+) -> tuple[Endpoint, ...]:
+    """Return the endpoint rules of a service that the rights of `client` name, itself or by a group."""
+    return tuple(
+        right.endpoint
+        for right in conf.rights.get((service.provider, service.service_code), ())
+        if _names(conf, right, client, service.provider, in_global_group)
+    )
 
 
 def _covers(

@@ -137,6 +137,8 @@ class ServerConf:
     server: SecurityServerId | None
     clients: Mapping[ClientId, LocalClient] = field(default_factory=dict)
     services: Mapping[ServiceId, ServiceRecord] = field(default_factory=dict)
+    description_urls: Mapping[int, str] = field(default_factory=dict)
+    endpoints: Mapping[tuple[ClientId, str], tuple[Endpoint, ...]] = field(default_factory=dict)
     rights: Mapping[tuple[ClientId, str], tuple[AccessRight, ...]] = field(default_factory=dict)
     local_groups: Mapping[tuple[ClientId, str], frozenset[ClientId]] = field(default_factory=dict)
     timestamping_services: tuple[TimestampingService, ...] = ()

@@ -15,7 +15,7 @@ from gateway.serverconf import tables as t
 from gateway.serverconf.model import ClientStatus, ConnectionType, LocalClient, ServerConf, TimestampingService
 from gateway.serverconf.store_groups import read_local_groups
 from gateway.serverconf.store_rows import client_id_of, client_key, read_version, touch
-from gateway.serverconf.store_services import list_descriptions, read_rights
+from gateway.serverconf.store_services import list_descriptions, read_endpoints, read_rights
 from gateway.xroad.identifiers import ClientId, MemberId, SecurityServerId
 
 
@@ -133,6 +133,8 @@ def read_snapshot(connection: Connection) -> ServerConf:
         server=find_server(connection),
         clients={client.id: client for client in list_clients(connection)},
         services={record.id: record for d in descriptions for record in d.services},
+        description_urls={description.id: description.url for description in descriptions},
+        endpoints=read_endpoints(connection),
         rights=read_rights(connection),
         local_groups=read_local_groups(connection),
         timestamping_services=list_timestamping_services(connection),

@@ -247,6 +247,20 @@ def list_endpoints(connection: Connection, client: ClientId, service_code: str) 
     return tuple(Endpoint(row.id, row.method, row.path, row.generated) for row in rows)
 
 
+def read_endpoints(connection: Connection) -> dict[tuple[ClientId, str], tuple[Endpoint, ...]]:
+    """Return every endpoint by provider and service code, the base endpoints among them."""
+    endpoints: dict[tuple[ClientId, str], list[Endpoint]] = defaultdict(list)
+    query = (
+        select(t.endpoint, t.client.c.xroad_instance, t.client.c.member_class, t.client.c.member_code,
+               t.client.c.subsystem_code)
+        .join(t.client, t.client.c.id == t.endpoint.c.client_id)
+        .order_by(t.endpoint.c.id)
+    )  # fmt: skip
+    for row in connection.execute(query):
+        endpoints[client_id_of(row), row.service_code].append(Endpoint(row.id, row.method, row.path, row.generated))
+    return {key: tuple(values) for key, values in endpoints.items()}
+
+
 def grant(connection: Connection, endpoint_id: int, subject: Subject, given_at_ms: int) -> bool:
     """Give a right; False when it was there already."""
     columns = subject_columns(subject)

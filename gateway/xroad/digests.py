@@ -10,12 +10,13 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache
 from typing import Any
 
 from cryptography.hazmat.primitives import hashes
+
+from gateway.xroad.facts import fact
 
 
 class DigestAlgorithm(Enum):
@@ -118,7 +119,7 @@ def find_signature_algorithm(name: str) -> SignatureAlgorithm | None:
     return next((a for a in SignatureAlgorithm if name in (a.uri, a.jca_name)), None)
 
 
-@dataclass(frozen=True, slots=True)
+@fact
 class Digest:
     """A digest that knows its algorithm; `value` is raw bytes."""
 

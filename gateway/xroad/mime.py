@@ -15,6 +15,7 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import Final
 
+from gateway.xroad.facts import fact
 from gateway.xroad.faults import MalformedMessage
 
 MAX_HEADER_BYTES: Final = 16_384
@@ -30,10 +31,11 @@ _FORBIDDEN: Final = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 # More than one slash is no media type by RFC 2045, but `signature/bdoc-1.0/ts` is X-Road's.
 _MEDIA_TYPE: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+(?:/[!#$%&'*+\-.^_`|~0-9A-Za-z]+)+")
 _PARAMETER: Final = re.compile(r""";[ \t]*(?:([^\s=;"]+)[ \t]*=[ \t]*("(?:[^"\\]|\\.)*"|[^;"\s]*)[ \t]*)?""")
+_USUAL: Final = re.compile(r"multipart/mixed; charset=UTF-8; boundary=([A-Za-z]{1,64})")
 _BOUNDARY: Final = re.compile(r"[0-9A-Za-z'()+_,\-./:=?<>@!#$%&*^{}|~ ]{0,199}[0-9A-Za-z'()+_,\-./:=?<>@!#$%&*^{}|~]")
 
 
-@dataclass(frozen=True, slots=True)
+@fact
 class ContentType:
     """A Content-Type: media type in lower case, parameters by lower-case name."""
 
@@ -41,13 +43,21 @@ class ContentType:
     parameters: Mapping[str, str]
 
 
-@lru_cache(maxsize=256)
 def parse_content_type(value: str) -> ContentType:
     """Read a Content-Type value.
 
     Raises MalformedMessage (invalid_content_type) when it has no media type, or parameters that
     cannot be read or contradict each other.
     """
+    if value.startswith("multipart/"):
+        usual = _USUAL.fullmatch(value)
+        if usual:  # peers make a new boundary for each message: such a value never comes again
+            return ContentType("multipart/mixed", {"charset": "UTF-8", "boundary": usual[1]})
+    return _parse(value)
+
+
+@lru_cache(maxsize=256)
+def _parse(value: str) -> ContentType:
     text = value.strip(" \t")
     media_type, _, _ = text.partition(";")
     media_type = media_type.strip(" \t")
@@ -103,7 +113,7 @@ class PartBegin:
     headers: Headers
 
 
-@dataclass(frozen=True, slots=True)
+@fact
 class PartData:
     """The next bytes of the part."""
 

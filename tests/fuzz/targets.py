@@ -13,6 +13,7 @@ from functools import cache
 from gateway.runtime.http.heads import read_request_head, read_response_head
 from gateway.runtime.http.problems import HttpProblem
 from gateway.serverconf.descriptions import parse_openapi, parse_wsdl
+from gateway.serverconf.openapi_servers import hide_servers
 from gateway.xroad.asic.container import read_container
 from gateway.xroad.asic.verify import verify_container
 from gateway.xroad.bodies import BytesSink
@@ -23,21 +24,26 @@ from gateway.xroad.globalconf.directory import parse_directory
 from gateway.xroad.globalconf.private_parameters_xml import build_private_parameters, parse_private_parameters
 from gateway.xroad.globalconf.shared_parameters_xml import build_shared_parameters, parse_shared_parameters
 from gateway.xroad.globalconf.verification_conf import read_verification_conf
+from gateway.xroad.metadata.wsdl import hide_addresses, rewrite_for_callers
 from gateway.xroad.mime import MultipartParser
 from gateway.xroad.pki.certificates import load_certificate
 from gateway.xroad.pki.csr import parse_csr
 from gateway.xroad.pki.ocsp import verify_ocsp
 from gateway.xroad.pki.ocsp_responder import parse_request as parse_ocsp_request
 from gateway.xroad.pki.tsp import parse_request, parse_response, parse_token
-from gateway.xroad.rest.message import parse_rest_message
+from gateway.xroad.rest.message import build_rest_request, parse_rest_message
 from gateway.xroad.rest.target import parse_target
+from gateway.xroad.rest.uxp import to_xroad
 from gateway.xroad.signature.hash_chain import SIGNATURE_CHAIN, verify_hash_chain
 from gateway.xroad.signature.xades_reader import parse_signature
-from gateway.xroad.soap.message import parse_soap
+from gateway.xroad.soap.message import SoapMessage, parse_soap
+from gateway.xroad.soap.package import PackageReader, answer_content_type, package_content_type, write_package
 from gateway.xroad.transport.decoder import Side, TransportDecoder
 from gateway.xroad.transport.encoder import TransportEncoder
+from gateway.xroad.xml import NS_SOAP11, NS_SOAP12
+from tests.factories.descriptions import a_wsdl
 from tests.factories.globalconf import a_full_shared_parameters, a_private_parameters
-from tests.factories.messages import a_rest_request, a_rest_response, a_soap_message, soap_bytes
+from tests.factories.messages import a_rest_request, a_rest_response, a_soap_message, an_attachment, soap_bytes
 from tests.factories.pki import NOON, a_hierarchy, a_token, an_ocsp_response
 from tests.factories.signatures import World, a_world
 
@@ -70,6 +76,21 @@ def _decode(data: bytes) -> None:
     )
     decoder.feed(data)
     decoder.finish()
+
+
+def _package(data: bytes) -> None:
+    content_type, _, body = data.partition(b"\n")
+    reader = PackageReader(content_type.decode("latin-1"), open_sink=BytesSink)
+    for start in range(0, len(body), 701):
+        reader.feed(body[start : start + 701])
+    message = reader.finish()
+    if isinstance(message, SoapMessage):
+        package_content_type(message), answer_content_type(message), b"".join(write_package(message))
+
+
+def _package_seed() -> bytes:
+    message = a_soap_message(attachments=(an_attachment(), an_attachment(b"")))
+    return package_content_type(message).encode() + b"\n" + b"".join(write_package(message))
 
 
 def _multipart(data: bytes) -> None:
@@ -106,9 +127,18 @@ WSDL = b"""<definitions xmlns="http://schemas.xmlsoap.org/wsdl/" xmlns:s="http:/
  xmlns:x="http://x-road.eu/xsd/xroad.xsd"><binding name="b" type="t"><s:binding/><operation name="op">
 <x:version>v1</x:version></operation></binding><service name="s"><port name="p" binding="b">
 <s:address location="http://h/"/></port></service></definitions>"""
+WSDL_OF_OWN = WSDL.replace(b"<definitions ", b'<definitions targetNamespace="urn:o" xmlns:t="urn:o" ').replace(
+    b"<binding ",
+    b'<types><schema xmlns="http://www.w3.org/2001/XMLSchema" targetNamespace="http://x-road.eu/xsd/xroad.xsd">'
+    b'<include schemaLocation="http://x-road.eu/xsd/xroad.xsd"/></schema></types>'
+    b'<message name="h"><part name="id" element="x:id"/></message>'
+    b'<portType name="t"><operation name="op"><input message="t:h"/></operation></portType><binding ',
+)
+OPENAPI_SERVERS = b'{"openapi":"3.1.0","servers":[{"url":"http://h:1/a"},{"url":"{x}"}],"paths":{}}'
 OPENAPI = b'openapi: "3.0.0"\nservers:\n  - url: /a\npaths:\n  /pets/{id}:\n    get: {}\n    post: {}\n'
 HEAD = b"POST /r1/A/B/C/D/E?x=1 HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\nX-Road-Client: A/B/C/D\r\n\r\n"
 ANSWER = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Type: text/xml\r\n\r\n"
+SOAP12 = soap_bytes().replace(NS_SOAP11.encode(), NS_SOAP12.encode())
 MULTIPART = b"--b\r\nContent-Type: text/plain\r\n\r\none\r\n--b\r\n\r\ntwo\r\n--b--\r\n"
 
 
@@ -116,12 +146,33 @@ def _text(parse: Callable[[str], object]) -> Callable[[bytes], object]:
     return lambda data: parse(data.decode("latin-1"))
 
 
+UXP = (
+    b"GET /restapi/a%20b?queryId=q-1&userId=u\nUxp-Client:A/B/C/D\nUXP-SERVICE:A/B/C/D/E/v1\nUxp-Purpose-Ids:P1,P2\n",
+    b"POST /restapi\nuxp-client:A/B/C\nuxp-service:A/B/C/PD_D/E\nUxp-QueryID:q\nUxp-UserId:u\nPurpose-Id:P\n",
+)
+
+
+def _uxp_request(data: bytes) -> object:
+    """Read a request to `/restapi` as the consumer proxy does; the text is a line of the request and its headers."""
+    first, *lines = data.decode("latin-1").split("\n")
+    method, _, target = first.partition(" ")
+    headers = [(name, value) for name, _, value in (line.partition(":") for line in lines if line)]
+    said = to_xroad(method, target, headers, transaction_id="t")
+    return build_rest_request(method, said.target, said.headers, request_id="t", new_id="n")
+
+
 TARGETS: dict[str, Target] = {
     target.name: target
     for target in (
         Target("soap", lambda d: parse_soap(d, "text/xml"), lambda: [soap_bytes(), a_soap_message().raw]),
+        Target(
+            "package",
+            _package,
+            lambda: [_package_seed(), b"text/xml\n" + soap_bytes(), b"application/soap+xml\n" + SOAP12],
+        ),
         Target("multipart", _multipart, lambda: [MULTIPART]),
         Target("rest-target", _text(parse_target), lambda: [b"/r1/A/B/C/D/E/path%20x?q=1", b"/r1/A/B/C/D%2FX/E/"]),
+        Target("uxp-request", _uxp_request, lambda: UXP),
         Target("rest-part", parse_rest_message, lambda: [a_rest_request().raw, a_rest_response().raw]),
         Target("transport", _decode, lambda: [_transport_request()]),
         Target("signature", parse_signature, lambda: [world().sign(a_rest_request()).xml]),
@@ -153,6 +204,13 @@ TARGETS: dict[str, Target] = {
         Target("timestamp-response", parse_response, lambda: [b"0\x05\x30\x03\x02\x01\x02"]),
         Target("timestamp-request", parse_request, lambda: [b"0\x03\x02\x01\x01"]),
         Target("wsdl", parse_wsdl, lambda: [WSDL]),
+        Target(
+            "wsdl-for-callers",
+            lambda d: rewrite_for_callers(d, "op", "v1", "http://127.0.0.1/"),
+            lambda: [WSDL_OF_OWN, a_wsdl("op", "other", versions=("v1", None))],
+        ),
+        Target("wsdl-hidden", hide_addresses, lambda: [WSDL]),
+        Target("openapi-servers", hide_servers, lambda: [OPENAPI, OPENAPI_SERVERS]),
         Target("openapi", parse_openapi, lambda: [OPENAPI, b'{"openapi":"3.1.0","paths":{"/a":{"get":{}}}}']),
         Target("http-request", lambda d: read_request_head(d, 100), lambda: [HEAD], HttpProblem),
         Target("http-response", lambda d: read_response_head(d, 100, method="GET"), lambda: [ANSWER], HttpProblem),

@@ -23,7 +23,13 @@ def test_mutated_input_is_parsed_or_refused_by_a_fault(name: str) -> None:
             target.run(mutate(rng, seeds))
 
 
-@pytest.mark.parametrize("name", ["soap", "rest-part", "transport", "signature", "container", "directory", "wsdl"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "soap", "rest-part", "uxp-request", "transport", "signature", "container", "directory", "wsdl",
+        "wsdl-for-callers",
+    ],
+)  # fmt: skip
 def test_seed_is_accepted_as_it_is(name: str) -> None:
     target = TARGETS[name]
     for seed in target.seeds():

@@ -70,7 +70,7 @@ from gateway.xroad.signature.verify import (
     signing_certificate_of,
 )
 from gateway.xroad.signature.xades_reader import XadesSignature, parse_signature
-from gateway.xroad.soap.message import SoapMessage, parse_soap
+from gateway.xroad.soap.message import XOP_XML, SoapMessage, parse_soap
 from gateway.xroad.xml import NS_ASIC_MANIFEST
 
 _MALFORMED: Final = "malformed_signature"
@@ -127,7 +127,7 @@ class _Facts:
 def _read_message(raw: bytes) -> _Facts:
     """Read SOAP, or else the header part of a REST message, which never begins with `<`."""
     if raw.removeprefix(_BYTE_ORDER_MARK).lstrip()[:1] == b"<":
-        message = parse_soap(raw, "text/xml")
+        message = parse_soap(raw, XOP_XML)  # of either version: a container keeps no content type
         if not isinstance(message, SoapMessage):
             raise MalformedMessage("invalid_soap", "asic.message_is_fault")
         direction = Direction.RESPONSE if message.is_response else Direction.REQUEST

@@ -108,13 +108,17 @@ def refuse_contradictions(headers: Iterable[tuple[str, str]]) -> None:
 
 
 def client_from(value: str | None) -> ClientId:
-    """Read X-Road-Client; raises MalformedMessage (invalid_client_identifier) when there is none."""
+    """Read X-Road-Client.
+
+    Raises MalformedMessage: invalid_client_identifier when there is none, internal_error when it names
+    no client, as X-Road answers.
+    """
     if value is None:
         raise MalformedMessage("invalid_client_identifier", "rest.client_missing")
     try:
         return client_of(decode_path(value.strip(" \t")))
     except MalformedMessage as cause:
-        raise MalformedMessage("invalid_client_identifier", "rest.bad_client", value=value[:200]) from cause
+        raise MalformedMessage("internal_error", "rest.bad_client", value=value[:200]) from cause
 
 
 def service_from(value: str | None) -> ServiceId:

@@ -22,6 +22,7 @@ from gateway.xroad.identifiers import ClientId, SecurityServerId, ServiceId, enc
 from gateway.xroad.mime import Headers
 from gateway.xroad.rest import headers as names
 from gateway.xroad.rest.target import parse_target
+from gateway.xroad.rest.uxp import refuse_other_speaker
 from gateway.xroad.soap.headers import RepresentedParty
 
 METHODS: Final = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE"})
@@ -134,6 +135,7 @@ def _request(raw: bytes, method: str, target: str, headers: Headers, body: Body 
     parsed = parse_target(target)
     names.refuse_contradictions(headers)
     client = names.client_from(names.last_of(headers, names.CLIENT))
+    refuse_other_speaker(headers, client, parsed.service)
     names.represented_party_from(names.last_of(headers, names.REPRESENTED_PARTY))
     names.server_from(names.last_of(headers, names.SECURITY_SERVER))
     return RestRequest(

@@ -11,6 +11,7 @@ from datetime import datetime
 
 from gateway.xroad.bodies import Body
 from gateway.xroad.digests import Digest, SignatureAlgorithm
+from gateway.xroad.facts import fact
 from gateway.xroad.identifiers import MemberId
 from gateway.xroad.rest.message import RestRequest, RestResponse
 from gateway.xroad.soap.message import SoapMessage
@@ -25,7 +26,7 @@ def attachment_part(number: int) -> str:
     return f"/attachment{number}"
 
 
-@dataclass(frozen=True, slots=True)
+@fact
 class Part:
     """One signed part: its name in the signature and the SHA-512 of its bytes."""
 
@@ -33,7 +34,7 @@ class Part:
     digest: Digest
 
 
-@dataclass(frozen=True, slots=True)
+@fact
 class Signature:
     """A XAdES signature as it travels; the two hash-chain documents come together or not at all."""
 
@@ -59,7 +60,7 @@ class SigningIdentity:
     key: str
 
 
-@dataclass(frozen=True, slots=True)
+@fact
 class SignedMessage:
     """A message with a signature that nobody has checked yet."""
 
@@ -67,7 +68,7 @@ class SignedMessage:
     signature: Signature
 
 
-@dataclass(frozen=True, slots=True)
+@fact
 class VerifiedMessage:
     """A message whose signature holds: made by `signature.verify.verify` and nowhere else."""
 

@@ -20,6 +20,7 @@ from datetime import datetime
 from typing import Final
 
 from gateway.xroad.digests import Digest, DigestAlgorithm
+from gateway.xroad.facts import fact
 from gateway.xroad.signature.xades_reader import SignatureReference, XadesSignature, parse_signature
 
 MAX_BYTES: Final = 32 * 1024
@@ -35,7 +36,7 @@ _LETTERS: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz01234567
 _DATE: Final = re.compile(rb"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]{8,12}Z")
 
 
-@dataclass(frozen=True, slots=True)
+@fact
 class _Cut:
     """A document in two: the texts, and what stands around them."""
 

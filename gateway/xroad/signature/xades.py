@@ -20,6 +20,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from gateway.xroad.digests import Digest, DigestAlgorithm, KeyKind, digest_of
+from gateway.xroad.facts import fact
 from gateway.xroad.faults import MalformedMessage, SigningUnavailable
 from gateway.xroad.pki.certificates import load_certificate
 from gateway.xroad.pki.keys import ecdsa_raw_of, field_bytes
@@ -50,7 +51,7 @@ _TAIL: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@fact
 class ToBeSigned:
     """A signature without its value; `digest` is what the key signs."""
 

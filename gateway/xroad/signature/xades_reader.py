@@ -18,6 +18,7 @@ from typing import Final
 from lxml import etree
 
 from gateway.xroad.digests import Digest, SignatureAlgorithm, find_signature_algorithm
+from gateway.xroad.facts import fact
 from gateway.xroad.faults import SignatureRefused
 from gateway.xroad.signature.strict_xml import (
     DIGEST_METHOD,
@@ -90,7 +91,7 @@ _POLICY_ID: Final = _xades("SignaturePolicyId")
 _POLICY_PARTS: Final = (_xades("SigPolicyId"), _xades("SigPolicyHash"))
 
 
-@dataclass(frozen=True, slots=True)
+@fact
 class SignatureReference:
     """One ds:Reference to something outside of the signature, always over raw octets."""
 
@@ -114,7 +115,7 @@ class SignaturePolicy:
     digest: Digest
 
 
-@dataclass(frozen=True, slots=True)
+@fact
 class XadesSignature:
     """The facts of one signature.
 

@@ -1,10 +1,10 @@
-"""Read a SOAP 1.1 envelope in one pass without building a tree (PR-MESS 2.1, X-Road SaxSoapParserImpl.java).
+"""Read a SOAP envelope in one pass without building a tree (PR-MESS 2.1, X-Road SaxSoapParserImpl.java).
 
 expat walks the whole document, so it is well-formed when this returns; Python hears of the header's
 elements, the names of the body's children and the places where a requestHash may be put. Inside a
 body's child only the depth is counted, whatever its size. What is found is not judged here, except
 where X-Road refuses at the element itself: duplicates, object types, the protocol version, a second
-body child.
+body child. SOAP 1.2 differs in the namespace and in the form of faults.
 """
 
 from __future__ import annotations
@@ -22,20 +22,23 @@ from gateway.xroad.soap.headers import (
     check_object_type,
     value_of,
 )
-from gateway.xroad.xml import MAX_XML_DEPTH, NS_IDENTIFIERS, NS_SOAP11, NS_XROAD
+from gateway.xroad.xml import MAX_XML_DEPTH, NS_IDENTIFIERS, NS_SOAP11, NS_SOAP12, NS_XROAD
 
 # A character no XML document can hold, so that no namespace can imitate another one.
-_SEPARATOR: Final = "\x0c"
+SEPARATOR: Final = "\x0c"
 
 
 def _name(namespace: str, local: str) -> str:
-    return f"{namespace}{_SEPARATOR}{local}"
+    return f"{namespace}{SEPARATOR}{local}"
 
 
-_ENVELOPE: Final = _name(NS_SOAP11, "Envelope")
-_HEADER: Final = _name(NS_SOAP11, "Header")
-_BODY: Final = _name(NS_SOAP11, "Body")
-_FAULT: Final = _name(NS_SOAP11, "Fault")
+# The Envelope's name -> the names of Header, Body and Fault of the same SOAP version.
+SECTIONS: Final = {
+    _name(namespace, "Envelope"): (_name(namespace, "Header"), _name(namespace, "Body"), _name(namespace, "Fault"))
+    for namespace in (NS_SOAP11, NS_SOAP12)
+}
+ENVELOPE11: Final = _name(NS_SOAP11, "Envelope")
+ENVELOPE12: Final = _name(NS_SOAP12, "Envelope")
 _OBJECT_TYPE: Final = _name(NS_IDENTIFIERS, "objectType")
 
 _FIELDS: Final = {_name(*key): (key[1], value) for key, value in FIELDS.items()}
@@ -44,6 +47,14 @@ _PARTS: Final = {
     for name, (_, entry) in _FIELDS.items()
 }
 _FAULT_FIELDS: Final = frozenset({"faultcode", "faultstring", "faultactor", "detail"})
+# SOAP 1.2 part 1, 5.4; a subcode says more than the code above it, so the innermost one stays.
+_FAULT12_FIELDS: Final = {
+    "Code/Value": "faultcode",
+    "Reason/Text": "faultstring",
+    "Role": "faultactor",
+    "Detail": "detail",
+    "Detail/faultDetail": "detail",
+}
 
 
 @dataclass(slots=True)
@@ -56,6 +67,8 @@ class Layout:
     id_end: int = -1
     id_has_algorithm: bool = False
     request_hashes: list[tuple[int, int]] = field(default_factory=list)
+    header_end: int = field(default=-1, compare=False)  # where its end tag begins
+    texts: list[tuple[str, int]] = field(default_factory=list, compare=False)  # fields of text alone, and their places
 
 
 @dataclass(slots=True)
@@ -68,13 +81,14 @@ class Envelope:
     body_name: str | None = None
     fault: dict[str, str] | None = None
     encoding: str | None = None
+    is_soap12: bool = False
     layout: Layout = field(default_factory=Layout)
 
 
 def scan_envelope(raw: bytes) -> Envelope:
     """Read an envelope.
 
-    Raises MalformedMessage: invalid_soap for anything that is not one well-formed SOAP 1.1 envelope, or
+    Raises MalformedMessage: invalid_soap for anything that is not one well-formed SOAP envelope, or
     carries a DOCTYPE, or is deeper than MAX_XML_DEPTH; and the codes of the elements themselves.
     """
     scanner = _Scanner()
@@ -94,7 +108,7 @@ class _Scanner:
 
     __slots__ = (
         "capture", "depth", "entry", "fault_stack", "found", "in_body", "is_deaf", "local", "parser", "parts",
-        "parts_of", "start_at", "text",
+        "parts_of", "sections", "start_at", "text",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -110,7 +124,8 @@ class _Scanner:
         self.local = ""  # local name of the open identifier component
         self.start_at = -1
         self.fault_stack: list[tuple[str, list[str]]] = []
-        parser = self.parser = expat.ParserCreate(None, _SEPARATOR)
+        self.sections = ("", "", "")  # Header, Body and Fault as this envelope's version calls them
+        parser = self.parser = expat.ParserCreate(None, SEPARATOR)
         parser.ordered_attributes = True
         parser.StartElementHandler = self.start
         parser.EndElementHandler = self.end
@@ -125,8 +140,10 @@ class _Scanner:
         if depth == 2:
             self.open_section(name)
         elif depth == 1:
-            if name != _ENVELOPE:
+            if name not in SECTIONS:
                 raise MalformedMessage("invalid_soap", "soap.not_an_envelope", root=_printable(name))
+            self.sections = SECTIONS[name]
+            self.found.is_soap12 = name == ENVELOPE12
             self.found.layout.envelope = self.parser.CurrentByteIndex
         elif self.in_body and depth == 3:
             self.open_body_child(name)
@@ -140,14 +157,15 @@ class _Scanner:
 
     def open_section(self, name: str) -> None:
         found, parser = self.found, self.parser
-        if name == _HEADER:
+        header, body, _ = self.sections
+        if name == header:
             if found.has_header:
                 raise MalformedMessage("invalid_soap", "soap.repeated_section", element="Header")
             found.has_header = True
             found.layout.header = parser.CurrentByteIndex
             parser.StartElementHandler = self.start_in_header
             parser.EndElementHandler = self.end_in_header
-        elif name == _BODY:
+        elif name == body:
             if found.has_body:
                 raise MalformedMessage("invalid_soap", "soap.repeated_section", element="Body")
             found.has_body = self.in_body = True
@@ -187,6 +205,7 @@ class _Scanner:
             self.close_field()
         elif depth == 2:
             self.hear(False)
+            self.found.layout.header_end = self.parser.CurrentByteIndex
             self.parser.StartElementHandler = self.start
             self.parser.EndElementHandler = self.end
 
@@ -230,6 +249,8 @@ class _Scanner:
         text = "" if entry.children else "".join(self.text)
         attribute = entry.attribute
         self.found.values[attribute] = value_of(attribute, text, self.parts)
+        if not entry.children:
+            self.found.layout.texts.append((attribute, self.start_at))
         if attribute == "id":
             layout = self.found.layout
             layout.id, layout.id_end = self.start_at, self.parser.CurrentByteIndex
@@ -238,7 +259,7 @@ class _Scanner:
 
     def open_body_child(self, name: str) -> None:
         parser = self.parser
-        if name == _FAULT:
+        if name == self.sections[2]:
             self.found.fault = {}
             self.fault_stack = [("Fault", [])]
             parser.StartElementHandler = self.start_in_fault
@@ -247,7 +268,7 @@ class _Scanner:
             return
         if self.found.body_name is not None:
             raise MalformedMessage("invalid_body", "soap.body_not_one_element")
-        self.found.body_name = name.rpartition(_SEPARATOR)[2]
+        self.found.body_name = name.rpartition(SEPARATOR)[2]
         parser.StartElementHandler = self.start_in_body
         parser.EndElementHandler = self.end_in_body
 
@@ -266,7 +287,7 @@ class _Scanner:
         self.depth += 1
         if self.depth > MAX_XML_DEPTH:
             raise _too_deep()
-        self.fault_stack.append((name.rpartition(_SEPARATOR)[2], []))
+        self.fault_stack.append((name.rpartition(SEPARATOR)[2], []))
 
     def text_in_fault(self, text: str) -> None:
         self.fault_stack[-1][1].append(text)
@@ -275,11 +296,16 @@ class _Scanner:
         local, pieces = self.fault_stack.pop()
         values = self.found.fault if self.found.fault is not None else {}
         depth = self.depth
-        if depth == 5 and local == "faultDetail" and self.fault_stack[-1][0] == "detail":
+        if self.found.is_soap12:
+            path = "/".join([*(parent for parent, _ in self.fault_stack[1:]), local]).replace("Subcode/", "")
+            known = _FAULT12_FIELDS.get(path)
+            if known == "faultcode" or (known is not None and not values.get(known)):
+                values[known] = "".join(pieces)
+        elif depth == 5 and local == "faultDetail" and self.fault_stack[-1][0] == "detail":
             values["detail"] = "".join(pieces)
         elif depth == 4 and local in _FAULT_FIELDS and not (local == "detail" and values.get("detail")):
             values[local] = "".join(pieces)
-        elif depth == 3:
+        if depth == 3:
             self.parser.CharacterDataHandler = None
         self.end_in_body(name)
 
@@ -300,7 +326,7 @@ def _too_deep() -> MalformedMessage:
 
 
 def _printable(name: str) -> str:
-    return name.rpartition(_SEPARATOR)[2][:100]
+    return name.rpartition(SEPARATOR)[2][:100]
 
 
 def build_envelope(headers: SoapHeaders, body_xml: bytes) -> bytes:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Final, TypeVar, cast
 from xml.sax.saxutils import escape, quoteattr
 
+from gateway.xroad.facts import fact
 from gateway.xroad.faults import MalformedMessage
 from gateway.xroad.identifiers import (
     ClientId,
@@ -45,7 +46,7 @@ class SecurityToken:
     value: str
 
 
-@dataclass(frozen=True, slots=True)
+@fact
 class SoapHeaders:
     """The X-Road header of a SOAP message."""
 

@@ -1,18 +1,21 @@
-"""SOAP as an information system sends and gets it: plain, or multipart/related (PR-MESS 2.4, RFC 2387, MTOM).
+"""SOAP as an information system sends and gets it: plain, or multipart/related (PR-MESS 2.4, RFC 2387, MTOM, swaRef).
 
 The first part is the SOAP, whatever `start` says; attachments stay in their transfer encoding, which
-is how they are hashed and signed. A package with no attachment is still a package and stays one.
+is how they are hashed and signed. Nothing is inlined or resolved: references from one part to another
+are the information systems' own. A package with no attachment is still a package and stays one.
 Toward an information system the boundary it came with is used again, and the content type's header
 line has no space (X-Road SoapMessageDecoder.java, MultipartOutputStream.java).
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
-from gateway.xroad.bodies import BodySink, OpenSink
+from gateway.xroad.bodies import Body, BodySink, OpenSink
 from gateway.xroad.faults import MalformedMessage
 from gateway.xroad.mime import (
     Headers,
@@ -23,11 +26,11 @@ from gateway.xroad.mime import (
     closing,
     header_of,
     parse_content_type,
+    part_head,
 )
+from gateway.xroad.soap.faults import FAULT_CONTENT_TYPE
 from gateway.xroad.soap.message import (
-    TEXT_XML,
     TEXT_XML_UTF8,
-    XOP_XML,
     Attachment,
     SoapFault,
     SoapMessage,
@@ -36,6 +39,7 @@ from gateway.xroad.soap.message import (
 )
 
 MULTIPART_RELATED: Final = "multipart/related"
+_CHARSET: Final = re.compile(r""";[ \t]*charset[ \t]*=[ \t]*("(?:[^"\\]|\\.)*"|[^;"\s]*)[ \t]*""", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,30 +175,110 @@ class PackageReader:
         self._pieces.append(data)
 
 
-def package_content_type(message: SoapMessage) -> str:
-    """Return the Content-Type under which `message` goes to an information system.
+@lru_cache(maxsize=256)
+def plain_content_type(content_type: str) -> str:
+    """Return the Content-Type of SOAP 1.1 that goes to an information system by itself.
 
-    A package keeps its own type; anything else is text/xml in UTF-8, whatever its own parameters were.
+    In UTF-8 it is always called the same, whatever parameters it had, as the reference does. Another
+    charset stays named: the reference calls it UTF-8, which only misleads.
     """
+    charset = parse_content_type(content_type).parameters.get("charset", "utf-8")
+    return TEXT_XML_UTF8 if charset.lower() == "utf-8" else content_type
+
+
+def package_content_type(message: SoapMessage) -> str:
+    """Return the Content-Type under which `message` goes to an information system; a package keeps its own."""
     if message.package_type is not None:
         return message.package_type
     if not message.attachments:
-        return TEXT_XML_UTF8
-    kind = XOP_XML if parse_content_type(message.content_type).media_type == XOP_XML else TEXT_XML
+        return message.content_type if message.is_soap12 else plain_content_type(message.content_type)
+    kind = parse_content_type(message.content_type).media_type
     return f'{MULTIPART_RELATED}; type="{kind}"; charset=UTF-8; boundary={_own_boundary(message).decode("ascii")}'
 
 
+@lru_cache(maxsize=256)
+def with_charset(content_type: str) -> str:
+    """Return a package's Content-Type as the consumer's gateway prints it (X-Road JettyUtils.java).
+
+    The charset stands at the end, and has no meaning: each part says its own.
+    """
+    charset = parse_content_type(content_type).parameters.get("charset")
+    if charset is not None:
+        if charset.lower() == "utf-8":
+            return content_type
+        content_type = _CHARSET.sub("", content_type)
+    return f"{content_type};charset=utf-8"
+
+
+def answer_content_type(message: SoapMessage) -> str:
+    """Return the Content-Type under which the consumer's information system gets an answer."""
+    content_type = package_content_type(message)
+    if is_package(message):
+        return with_charset(content_type)
+    return FAULT_CONTENT_TYPE if content_type is TEXT_XML_UTF8 else content_type
+
+
+def is_package(message: SoapMessage) -> bool:
+    """Tell whether `message` goes to an information system as multipart/related."""
+    return message.package_type is not None or bool(message.attachments)
+
+
+def package_size(message: SoapMessage) -> int:
+    """Return how many bytes `write_package` yields."""
+    return sum(piece.size if not isinstance(piece, bytes) else len(piece) for piece in _pieces(message))
+
+
 def write_package(message: SoapMessage) -> Iterator[bytes]:
-    """Yield the bytes that belong to `package_content_type(message)`."""
-    if message.package_type is None and not message.attachments:
+    """Yield the bytes that belong to `package_content_type(message)`.
+
+    Raises MalformedMessage (mime_parsing_failed) at a part that holds the boundary, before the package could
+    be taken for a whole one: a peer chooses the boundary, and no signature covers it.
+    """
+    if not is_package(message):
         yield message.raw
         return
-    boundary = boundary_of(message.package_type) if message.package_type is not None else _own_boundary(message)
+    delimiter = re.compile(rb"\n--" + re.escape(_boundary_of(message)) + rb"[ \t\r\n-]")
+    if delimiter.search(b"\n" + message.raw):
+        raise _boundary_within(0)
+    part = 0
+    for piece in _pieces(message):
+        if isinstance(piece, bytes):
+            yield piece
+            continue
+        part += 1
+        tail = b"\n"
+        for chunk in piece.chunks():
+            window = tail + chunk
+            if delimiter.search(window):
+                raise _boundary_within(part)
+            tail = window[-len(delimiter.pattern) :]
+            yield chunk
+        if delimiter.search(tail + b"\r"):
+            raise _boundary_within(part)
+
+
+def _boundary_within(part: int) -> MalformedMessage:
+    return MalformedMessage("mime_parsing_failed", "soap.boundary_within", part=part + 1)
+
+
+def _boundary_of(message: SoapMessage) -> bytes:
+    return boundary_of(message.package_type) if message.package_type is not None else _own_boundary(message)
+
+
+def _pieces(message: SoapMessage) -> Iterator[bytes | Body]:
+    if not is_package(message):
+        yield message.raw
+        return
+    boundary = _boundary_of(message)
     soap_headers = (("content-type", message.content_type), *message.part_headers)
+    if not message.attachments:
+        # X-Road ProxyMessage.java: a package of one part is written by the encoder of transport messages.
+        yield part_head(boundary, soap_headers, first=True) + message.raw + closing(boundary)
+        return
     yield _head(boundary, soap_headers).removeprefix(b"\r\n") + message.raw
     for attachment in message.attachments:
         yield _head(boundary, attachment.headers)
-        yield from attachment.body.chunks()
+        yield attachment.body
     yield closing(boundary)
 
 

@@ -20,14 +20,15 @@ from typing import Final
 from gateway.xroad.digests import Digest
 from gateway.xroad.faults import MalformedMessage
 from gateway.xroad.mime import Headers
-from gateway.xroad.soap.envelope import Envelope, Layout, scan_envelope
+from gateway.xroad.soap.envelope import Envelope, Layout
 from gateway.xroad.soap.headers import REQUEST_HASH_ALGORITHM, SoapHeaders, build_header_elements
+from gateway.xroad.soap.known_headers import scan_known
 from gateway.xroad.soap.message import (
     Attachment,
     SoapFault,
     SoapMessage,
-    check_soap_type,
     fault_of,
+    read_envelope,
     validated_headers,
 )
 from gateway.xroad.xml import NS_IDENTIFIERS, NS_XROAD
@@ -43,7 +44,7 @@ def insert_request_hash(response_raw: bytes, request_digest: Digest) -> bytes:
 
     Raises MalformedMessage for everything `parse_soap` would refuse.
     """
-    envelope = scan_envelope(response_raw)
+    envelope = scan_known(response_raw)
     if envelope.fault is not None:
         return response_raw
     validated_headers(envelope)
@@ -64,20 +65,19 @@ def answer_to(
 
     With `complete`, an answer without any X-Road header gets the request's.
     """
-    check_soap_type(content_type)
-    envelope = scan_envelope(raw)
+    envelope = read_envelope(raw, content_type)
     if envelope.fault is not None:
         return fault_of(envelope, raw)
     if complete and not envelope.values:
         raw = _with_header(raw, envelope, _echo(request))
-        envelope = scan_envelope(raw)
+        envelope = scan_known(raw)
         headers = validated_headers(envelope)
     else:
         headers = replace(validated_headers(envelope), request_hash=request.digest.base64)
         raw = _with_hash(raw, envelope.layout, request.digest)
     return SoapMessage(
         raw, content_type, headers, envelope.body_name or "", attachments,
-        part_headers=part_headers, package_type=package_type,
+        part_headers=part_headers, package_type=package_type, is_soap12=envelope.is_soap12,
     )  # fmt: skip
 
 

@@ -12,6 +12,7 @@ from enum import Enum
 from typing import Final
 
 from gateway.xroad.bodies import Body, BodySink, OpenSink
+from gateway.xroad.facts import fact
 from gateway.xroad.faults import MalformedMessage
 from gateway.xroad.mime import (
     Event,
@@ -63,7 +64,7 @@ class TransportLimits:
 DEFAULT_LIMITS: Final = TransportLimits()
 
 
-@dataclass(frozen=True, slots=True)
+@fact
 class DecodedMessage:
     """What a transport message held: a signed message, or the bytes of a fault, also in parsed form."""
 
@@ -75,6 +76,12 @@ class DecodedMessage:
 
 class TransportDecoder:
     """Reads one transport message, however its bytes are split."""
+
+    __slots__ = (
+        "_bodies", "_fault", "_hash_chain", "_hash_chain_result", "_headers", "_kind", "_limit", "_limits", "_message",
+        "_ocsp_responses", "_package_type", "_parser", "_pieces", "_place", "_protocol", "_side", "_signature", "_size",
+        "_soap_action",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -108,7 +115,7 @@ class TransportDecoder:
         self._limit = limits.fault_bytes
         self._parser: MultipartParser | None = None
         media_type = parse_content_type(content_type).media_type
-        if media_type == Kind.ATTACHMENTS.value:
+        if media_type == _MULTIPART:
             self._parser = MultipartParser(boundary_of(content_type), max_header_bytes=limits.header_bytes)
         elif media_type != Kind.SOAP.value or side is Side.REQUEST:
             raise MalformedMessage("invalid_content_type", "transport.content_type", value=media_type, side=side.value)
@@ -238,6 +245,8 @@ class TransportDecoder:
 class _Bodies:
     """The spooled parts: one REST body, or attachments in a multipart of their own."""
 
+    __slots__ = ("_attachments", "_headers", "_limits", "_nested", "_open_sink", "_rest_body", "_sink", "_size")
+
     def __init__(self, open_sink: OpenSink, limits: TransportLimits) -> None:
         self._open_sink = open_sink
         self._limits = limits
@@ -298,6 +307,7 @@ class _Bodies:
         return sink.finish()
 
 
+_MULTIPART: Final = Kind.ATTACHMENTS.value
 _BODY_KINDS: Final = frozenset({Kind.REST_BODY, Kind.ATTACHMENTS})
 _SOAP_KINDS: Final = frozenset({Kind.SOAP, Kind.SOAP_XOP})
 _LIMITS: Final = {

@@ -68,5 +68,6 @@ ORDER: Final[dict[Place, dict[Kind, Place]]] = {
     Place.END: {},
 }
 
-KINDS: Final = {kind.value: kind for kind in Kind}
+# SOAP 1.2 stands where SOAP 1.1 does. Peers of the field refuse it as an unknown type; two of ours take it.
+KINDS: Final = {**{kind.value: kind for kind in Kind}, "application/soap+xml": Kind.SOAP}
 FAULT_PART_TYPE: Final = "text/xml; charset=UTF-8"

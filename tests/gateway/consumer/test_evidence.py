@@ -188,3 +188,15 @@ async def test_file_name_holds_nothing_odd() -> None:
 @given(st.text(max_size=80), st.sampled_from([ASIC, SIGNATURE]))
 async def test_any_query_is_answered(query: str, path: str) -> None:
     assert (await ask(query, path=path)).status in (200, 400, 404, 500)
+
+
+async def test_id_that_came_as_a_header_is_found_as_it_stood_there() -> None:
+    log = Log()
+    await ask(f"{QUERY[:-3]}%D1%97-1", log=log)
+    assert [query_id for _, query_id, _ in log.asked] == ["ї-1", "ї-1".encode().decode("latin-1")]
+
+
+@pytest.mark.parametrize("path", [ASIC, SIGNATURE])
+async def test_name_of_the_file_can_stand_in_a_header(path: str) -> None:
+    answer = await ask(f"{QUERY[:-3]}%D1%97%22%0A7", path=path, log=FindsEverything(stamped={1, 2}))
+    assert header(answer, "Content-Disposition") == 'attachment; filename="asic-___7.zip"'

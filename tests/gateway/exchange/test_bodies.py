@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from gateway.exchange.bodies import read_bounded, spool_body
+from gateway.exchange.bodies import read_bounded, read_package, spool_body
+from gateway.exchange.ports import ExchangeLimits
 from gateway.runtime.spool import SpoolDirectory
 from gateway.xroad.digests import Digest, DigestAlgorithm, digest_of
 from gateway.xroad.faults import MalformedMessage
@@ -51,3 +52,25 @@ async def test_refused_body_leaves_no_file(spool: SpoolDirectory[Digest], tmp_pa
     with pytest.raises(MalformedMessage):
         await spool_body(a_stream(b"abcdef", b"g"), spool, 6)
     assert [path for path in spool.directory.iterdir() if path.is_file()] == []
+
+
+PACKAGE = (
+    b"--b\r\nContent-Type: text/xml\r\n\r\n<a/>\r\n--b\r\nContent-Type: a/b\r\n\r\n123456789\r\n--b\r\n"
+    b"Content-Type: a/b\r\n\r\n\r\n--b--"
+)
+
+
+async def test_attachments_of_a_package_lie_in_the_spool(spool: SpoolDirectory[Digest]) -> None:
+    pieces = (PACKAGE[:60], PACKAGE[60:100], b"", PACKAGE[100:])
+    reader = await read_package(a_stream(*pieces), "multipart/related; boundary=b", spool, ExchangeLimits())
+    assert reader.finish_raw() == b"<a/>"
+    assert len(list(spool.directory.iterdir())) == 1  # the empty one needs no file
+    assert [b"".join(each.body.chunks()) for each in reader.attachments] == [b"123456789", b""]
+    assert [each.body.digest for each in reader.attachments] == [digest_of(b"123456789"), digest_of(b"")]
+
+
+@pytest.mark.parametrize("limits", [ExchangeLimits(soap_bytes=3), ExchangeLimits(rest_body_bytes=8)])
+async def test_package_has_bounds(spool: SpoolDirectory[Digest], limits: ExchangeLimits) -> None:
+    with pytest.raises(MalformedMessage) as caught:
+        await read_package(a_stream(PACKAGE), "multipart/related; boundary=b", spool, limits)
+    assert caught.value.code == "invalid_request"

@@ -6,6 +6,7 @@ import uuid
 import pytest
 
 from gateway.exchange.faults import FaultStyle, Origin, render_fault
+from gateway.runtime.http.problems import ConnectionLost
 from gateway.xroad.faults import (
     AccessRefused,
     MalformedMessage,
@@ -98,3 +99,12 @@ def test_failure_of_ours_tells_nothing_but_its_number() -> None:
     assert rendered.code == "server.clientproxy.internal_error"
     assert "secret" not in rendered.text
     assert rendered.detail in rendered.text
+
+
+@pytest.mark.parametrize("language", ["en", "uk"])
+def test_caller_who_hangs_up_is_no_failure_of_ours(caplog: pytest.LogCaptureFixture, language: str) -> None:
+    problem = ConnectionLost("request_body", reason="closed")
+    rendered = render_fault(problem, Origin.PROVIDER, FaultStyle(language=language), "r-1")
+    assert rendered.code == "server.serverproxy.io_error"
+    assert "closed" in rendered.text
+    assert [record.levelname for record in caplog.records] == ["WARNING"]

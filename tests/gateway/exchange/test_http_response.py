@@ -18,8 +18,9 @@ def test_bytes_need_no_header_of_ours() -> None:
     assert (answer.status, answer.headers, answer.body, answer.close) == (404, (), b"abc", True)
 
 
-def test_empty_reason_means_the_usual_phrase() -> None:
+def test_no_reason_means_the_usual_phrase_and_an_empty_one_stays_empty() -> None:
     assert http_response(OutboundResponse(200, ())).reason is None
+    assert http_response(OutboundResponse(200, (), reason="")).reason == ""
     assert http_response(OutboundResponse(299, (), reason="Own")).reason == "Own"
 
 

@@ -3,8 +3,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gateway.provider.access import authorise, check_provider_is_here, client_and_service
+from gateway.serverconf.access import rule_path
 from gateway.serverconf.model import (
     AccessRight,
     ClientStatus,
@@ -15,8 +18,9 @@ from gateway.serverconf.model import (
     ServiceKind,
     ServiceRecord,
 )
-from gateway.xroad.faults import AccessRefused
+from gateway.xroad.faults import AccessRefused, MalformedMessage
 from gateway.xroad.identifiers import ServiceId
+from gateway.xroad.rest.target import refuse_dot_segments
 from tests.factories.globalconf import a_globalconf
 from tests.factories.messages import (
     a_provider,
@@ -27,6 +31,7 @@ from tests.factories.messages import (
     a_subsystem,
     an_unproven_message,
 )
+from tests.properties import paths
 
 PROVIDER, CLIENT, HERE = a_provider(), a_subsystem(), a_server()
 PERSONS = a_service("persons")
@@ -56,6 +61,19 @@ def allowed(path: str, endpoint: Endpoint | None, method: str = "GET") -> bool:
         return authorise(message, a_conf(endpoint), a_globalconf()).client == CLIENT  # type: ignore[arg-type]
     except AccessRefused:
         return False
+
+
+def is_carried(path: str) -> bool:
+    """Dot segments are refused before access is asked."""
+    try:
+        refuse_dot_segments(path)
+    except MalformedMessage:
+        return False
+    return True
+
+
+def rule_of(path: str) -> str:
+    return rule_path(path).replace("*", r"\*")
 
 
 class TestPlace:
@@ -96,6 +114,14 @@ class TestAuthorisation:
         assert allowed("/a/b", Endpoint(1, "*", "/a/b"))
         assert not allowed("/a%2Fb", Endpoint(1, "*", "/a/b"))
         assert allowed("/a%2Fb", Endpoint(1, "*", "/*"))
+
+    @given(st.data())
+    def test_path_is_judged_alike_in_every_spelling_and_stays_as_it_was_written(self, data: st.DataObject) -> None:
+        path = data.draw(paths.service_paths.filter(is_carried))
+        other = data.draw(paths.spellings_of(path))
+        rule = Endpoint(1, "*", data.draw(st.sampled_from(["/a/**", "/*", "/*/*", "/~**", rule_of(path)])))
+        assert allowed(path, rule) is allowed(other, rule)
+        assert a_rest_request("GET", other, service=PERSONS).service_path == other
 
     def test_method_counts(self) -> None:
         assert not allowed("/x", Endpoint(1, "POST", "**"))

@@ -1,12 +1,19 @@
 from __future__ import annotations
 
+import ssl
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from gateway.runtime.control_server import ControlServer, Listener
 from gateway.runtime.fetch import Fetcher, FetchError, expect_ok
+from gateway.runtime.self_signed import ensure_tls_files, server_context
+from gateway.runtime.tls import service_client_context
 
 
 async def echo(scope: dict[str, Any], receive: Any, send: Any) -> None:
@@ -76,3 +83,33 @@ async def test_address_that_does_not_answer_is_named(fetcher: Fetcher, address: 
         await fetcher.get(address)
     assert caught.value.url == address
     assert caught.value.status is None
+
+
+async def test_certificate_of_the_other_end_is_shown_before_its_answer_counts(tmp_path: Path) -> None:
+    paths = ensure_tls_files(tmp_path, "registry", datetime.now(UTC))
+    certificate = x509.load_pem_x509_certificate(paths[0].read_bytes())
+    context = server_context(*paths)
+    shown: list[bytes | None] = []
+
+    def refuse(certificate_der: bytes | None) -> None:
+        raise PermissionError(len(certificate_der or b""))
+
+    async with ControlServer(Listener(echo, ssl_context=context)) as server, a_trusting_fetcher() as fetcher:
+        for _ in range(2):  # a kept connection shows it again
+            answer = await fetcher.get(f"{server.url}/echo", check_certificate=shown.append)
+            assert answer.status == 200
+        with pytest.raises(PermissionError):
+            await fetcher.get(f"{server.url}/echo", check_certificate=refuse)
+    assert shown == [certificate.public_bytes(Encoding.DER)] * 2
+
+
+async def test_there_is_no_certificate_without_tls(fetcher: Fetcher, url: str) -> None:
+    shown: list[bytes | None] = []
+    await fetcher.get(f"{url}/echo", check_certificate=shown.append)
+    assert shown == [None]
+
+
+def a_trusting_fetcher() -> Fetcher:
+    """As the gateway fetches descriptions: who the other end is, is asked after the handshake."""
+    context: ssl.SSLContext = service_client_context()
+    return Fetcher(verify=context, timeout_s=5)

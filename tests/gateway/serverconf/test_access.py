@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.serverconf.access import decide, endpoint_matches, rule_path
+from gateway.serverconf.access import decide, endpoint_matches, granted_endpoints, rule_path
 from gateway.serverconf.model import (
     AccessRight,
     Endpoint,
@@ -20,6 +20,7 @@ from gateway.serverconf.model import (
 )
 from gateway.xroad.faults import AccessRefused
 from gateway.xroad.identifiers import ClientId, GlobalGroupId, LocalGroupId, MemberId, ServiceId, SubsystemId
+from tests.properties import paths
 
 PROVIDER = SubsystemId(MemberId("TEST", "GOV", "1001"), "registry")
 CLIENT = SubsystemId(MemberId("TEST", "COM", "2002"), "client")
@@ -215,3 +216,41 @@ class TestSpellings:
     def test_escapes_that_are_no_text_are_told_apart(self, raw: str) -> None:
         assert endpoint_matches("*", "/*", "GET", rule_path(f"/{raw}"))
         assert not endpoint_matches("*", "/x", "GET", rule_path(f"/{raw}"))
+
+    @given(st.data())
+    def test_no_rule_judges_two_spellings_of_a_path_differently(self, data: st.DataObject) -> None:
+        path = data.draw(paths.service_paths)
+        other = data.draw(paths.spellings_of(path))
+        rule = data.draw(rules | st.just(exactly(path)))
+        verdicts = {may(a_conf((CLIENT, "api", Endpoint(1, "*", rule))), path=rule_path(p)) for p in (path, other)}
+        assert len(verdicts) == 1
+
+    @given(paths.service_paths.filter(lambda path: "/" in path[1:]), st.sampled_from(["%2F", "%2f"]), st.data())
+    def test_rule_for_a_path_never_covers_the_same_with_an_escaped_slash(
+        self, path: str, escaped: str, data: st.DataObject
+    ) -> None:
+        at = data.draw(st.sampled_from([i for i, c in enumerate(path) if c == "/"]))
+        joined = path[:at] + escaped + path[at + 1 :]
+        conf = a_conf((CLIENT, "api", Endpoint(1, "*", exactly(path))))
+        assert may(conf, path=rule_path(path)) == "yes"
+        assert may(conf, path=rule_path(joined)) == "access_denied"
+
+
+rules = st.lists(st.sampled_from(["*", "**", "/", "a", "x", "~", "%2F", "%25", ";", r"\*"]), max_size=8).map("".join)
+
+
+def exactly(path: str) -> str:
+    """The rule that names this path and no other."""
+    return rule_path(path).replace("*", r"\*")
+
+
+def test_granted_endpoints_are_those_of_the_client_and_of_its_groups() -> None:
+    read, write, all_of_it = Endpoint(2, "GET", "/a/*"), Endpoint(3, "POST", "/a"), Endpoint(4)
+    conf = a_conf(
+        (CLIENT, "api", read), (PROVIDER, "api", write), (GROUP, "api", all_of_it), (FRIENDS, "other", all_of_it),
+        local_groups={(PROVIDER, "friends"): frozenset({CLIENT})},
+    )  # fmt: skip
+    assert granted_endpoints(conf, CLIENT, REST, lambda client, group: False) == (read,)
+    assert granted_endpoints(conf, CLIENT, REST, lambda client, group: True) == (read, all_of_it)
+    assert granted_endpoints(conf, CLIENT, ServiceId(PROVIDER, "other"), lambda client, group: False) == (all_of_it,)
+    assert granted_endpoints(conf, CLIENT, SOAP, lambda client, group: True) == ()

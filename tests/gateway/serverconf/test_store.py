@@ -83,7 +83,10 @@ def test_snapshot_holds_everything(filled: Database) -> None:
         conf = store.read_snapshot(tx)
     assert conf.server == SERVER
     assert set(conf.clients) == {OWNER, CLIENT}
-    assert conf.services[ServiceId(CLIENT, "api")].title == "Реєстр"
+    record = conf.services[ServiceId(CLIENT, "api")]
+    assert record.title == "Реєстр"
+    assert conf.description_urls[record.description_id] == "http://registry.test/api/None"
+    assert [endpoint.is_base for endpoint in conf.endpoints[CLIENT, "api"]] == [True]
     assert {right.subject for right in conf.rights[CLIENT, "api"]} == set(subjects)
     assert conf.local_groups == {(CLIENT, "friends"): frozenset({OTHER})}
     assert conf.timestamping_services == (TimestampingService("TSA", "http://tsa.test/"),)

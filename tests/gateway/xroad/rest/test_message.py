@@ -116,10 +116,32 @@ def test_other_methods_are_refused(method: str) -> None:
     assert code_of(CLIENT, method=method) in ("invalid_http_method", "internal_error")
 
 
-@pytest.mark.parametrize("value", [None, "", "UA", "UA/GOV", "UA/GOV/1/2/3", "UA/GOV/ї", "UA//1", "UA/GOV/%zz"])
-def test_client_must_be_named(value: str | None) -> None:
-    headers = () if value is None else (("X-Road-Client", value),)
-    assert code_of(*headers) == "invalid_client_identifier"
+def test_client_must_be_named() -> None:
+    assert code_of() == "invalid_client_identifier"
+
+
+@pytest.mark.parametrize("value", ["", "UA", "UA/GOV", "UA/GOV/1/2/3", "UA/GOV/ї", "UA//1", "UA/GOV/%zz"])
+def test_client_that_is_none_is_refused_as_the_reference_does(value: str) -> None:
+    assert code_of(("X-Road-Client", value)) == "internal_error"
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        ("Uxp-Client", "UA-DEMO/GOV/10000001/OTHER"),
+        ("UXP-CLIENT", "UA-DEMO/GOV/10000001"),
+        ("uxp-client", ""),
+        ("Uxp-Service", "UA-DEMO/GOV/10000002/DEMOGRAPHIC/other"),
+        ("Uxp-Service", "UA-DEMO/GOV/10000002/DEMOGRAPHIC"),
+    ],
+)
+def test_header_of_the_older_dialect_may_not_name_somebody_else(header: tuple[str, str]) -> None:
+    assert code_of(CLIENT, header) == "internal_error"
+
+
+def test_header_of_the_older_dialect_may_say_the_same() -> None:
+    same = (("Uxp-Client", CLIENT[1]), ("Uxp-Service", "UA-DEMO/GOV/10000002/DEMOGRAPHIC/persons/1"))
+    assert built(CLIENT, *same).headers[1:3] == same
 
 
 @given(identifiers.clients)

@@ -16,6 +16,7 @@ from tests.factories.messages import a_body, soap_bytes, soap_headers
 from tests.properties.messages import soap_headers as any_headers
 
 SOAP = "http://schemas.xmlsoap.org/soap/envelope/"
+SOAP12 = "http://www.w3.org/2003/05/soap-envelope"
 
 
 def code_of(raw: bytes) -> str:
@@ -91,7 +92,7 @@ def test_external_doctype_is_refused() -> None:
         b"<a/>",
         b"<Envelope/>",
         f'<e:Header xmlns:e="{SOAP}"/>'.encode(),
-        b'<e:Envelope xmlns:e="http://www.w3.org/2003/05/soap-envelope"/>',
+        b'<e:Envelope xmlns:e="http://www.w3.org/2001/12/soap-envelope"/>',
         envelope("<e:Body>"),
         envelope("") + b"x",
         envelope("<x:y/>"),
@@ -102,6 +103,19 @@ def test_external_doctype_is_refused() -> None:
 )
 def test_what_is_not_one_soap_envelope_is_refused(raw: bytes) -> None:
     assert code_of(raw) == "invalid_soap"
+
+
+def test_envelope_of_soap_12_is_read_by_the_same_rules() -> None:
+    found = scan_envelope(soap_bytes().replace(SOAP.encode(), SOAP12.encode()))
+    assert found.is_soap12
+    assert found.body_name == "GetPerson"
+    assert found.values == scan_envelope(soap_bytes()).values
+
+
+def test_sections_of_the_other_version_are_none() -> None:
+    inner = f'<o:Header xmlns:o="{SOAP12}"/><o:Body xmlns:o="{SOAP12}"><a/></o:Body>'
+    found = scan_envelope(envelope(inner))
+    assert (found.is_soap12, found.has_header, found.has_body) == (False, False, False)
 
 
 def test_broken_xml_behind_the_header_is_noticed() -> None:

@@ -8,6 +8,7 @@ from gateway.xroad.digests import digest_of
 from gateway.xroad.faults import MalformedMessage
 from gateway.xroad.soap.headers import RepresentedParty
 from gateway.xroad.soap.message import TEXT_XML_UTF8, SoapFault, SoapMessage, check_consistency, parse_soap
+from gateway.xroad.xml import NS_SOAP11, NS_SOAP12
 from tests.factories.messages import (
     a_body,
     a_member,
@@ -20,6 +21,7 @@ from tests.factories.messages import (
     soap_headers,
 )
 
+SOAP12 = soap_bytes().replace(NS_SOAP11.encode(), NS_SOAP12.encode())
 CLIENT = b'<xrd:client id:objectType="SUBSYSTEM">'
 
 
@@ -46,9 +48,33 @@ def test_soap_media_types_are_accepted(content_type: str) -> None:
     assert isinstance(parse_soap(soap_bytes(), content_type), SoapMessage)
 
 
-@pytest.mark.parametrize("content_type", ["application/json", "text/html", "application/soap+xml", ""])
+@pytest.mark.parametrize("content_type", ["application/json", "text/html", "multipart/related; boundary=b", ""])
 def test_other_media_types_are_refused(content_type: str) -> None:
     assert refused(soap_bytes(), content_type).code == "invalid_content_type"
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    ["application/soap+xml", 'application/soap+xml; charset=utf-8; action="urn:a"', "application/xop+xml"],
+)
+def test_soap_12_is_read_under_its_own_media_type(content_type: str) -> None:
+    message = parse_soap(SOAP12, content_type)
+    assert isinstance(message, SoapMessage)
+    assert message.is_soap12
+    assert message.headers == a_soap_message().headers
+
+
+@pytest.mark.parametrize(("raw", "content_type"), [(SOAP12, "text/xml"), (soap_bytes(), "application/soap+xml")])
+def test_version_that_the_media_type_does_not_announce_is_refused(raw: bytes, content_type: str) -> None:
+    assert refused(raw, content_type).code == "invalid_soap"
+
+
+def test_answer_of_the_other_version_is_refused() -> None:
+    request, answer = a_soap_message(), parse_soap(SOAP12, "application/soap+xml")
+    assert isinstance(answer, SoapMessage)
+    with pytest.raises(MalformedMessage) as caught:
+        check_consistency(request, answer)
+    assert caught.value.code == "service_failed.invalid_content_type"
 
 
 def test_message_without_header_is_refused() -> None:
