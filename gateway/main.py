@@ -209,6 +209,7 @@ class Gateway:
             metaservices=MetaServices(self.registrations, self.description_fetcher, hide_servers),
             limits=limits,
             style=style,
+            min_client_version=settings.provider.min_client_version,
         )
         evidence = Evidence(
             self.documents,
@@ -266,7 +267,7 @@ class Gateway:
     # what other parts ask for
 
     def _tsa_urls(self) -> tuple[str, ...]:
-        return tuple(service.url for service in self.registrations.current().timestamping_services)
+        return self.registrations.current().timestamping_urls
 
     def _ocsp_interval_s(self) -> float:
         try:

@@ -6,6 +6,7 @@ Read from `config/gateway.toml` or the file named on the command line, then from
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -34,6 +35,12 @@ class ProviderSettings:
     ocsp_port: int = 5577
     connect_timeout_s: float = 30
     keep_connections: bool = True
+    min_client_version: str | None = None
+
+    def __post_init__(self) -> None:
+        minimum = self.min_client_version
+        if minimum is not None and not re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,9}){2}", minimum):
+            raise ValueError(f"min_client_version must be a release such as 7.4.0, not {minimum!r}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,9 +35,10 @@ class SplitSignature(NamedTuple):
 
 
 class _Layout(NamedTuple):
-    """A skeleton's pieces, and the form of a signature: piece, value, piece, …, piece."""
+    """A skeleton's pieces and where they stood: each before a value, the last one after all of them."""
 
-    form: struct.Struct
+    last: bytes
+    form: struct.Struct  # piece, value, piece, value, …
     pieces: tuple[bytes, ...]
     key: bytes
     skeleton: bytes
@@ -48,12 +49,14 @@ _layouts: dict[int, tuple[_Layout, ...]] = {}
 
 def split(signature: bytes) -> SplitSignature:
     """Split a signature into skeleton and values."""
-    for form, pieces, key, skeleton in _layouts.get(len(signature), ()):
-        found = form.unpack(signature)
-        if found[::2] == pieces:
-            values = b"<".join(found[1::2])
-            if values.count(b"<") == len(pieces) - 2:
-                return SplitSignature(key, skeleton, values)
+    for last, form, pieces, key, skeleton in _layouts.get(len(signature), ()):
+        # The last piece has the certificates: it tells signers apart without copying anything.
+        if signature.endswith(last):
+            found = form.unpack_from(signature)
+            if found[::2] == pieces:
+                values = b"<".join(found[1::2])
+                if values.count(b"<") == len(pieces) - 1:
+                    return SplitSignature(key, skeleton, values)
     return _search(signature)
 
 
@@ -61,11 +64,11 @@ def _search(signature: bytes) -> SplitSignature:
     spans = [match.span(2) for match in _VALUE.finditer(signature)]
     if not spans:
         return SplitSignature(hashlib.sha256(signature).digest(), signature, None)
-    borders = [0, *(border for span in spans for border in span), len(signature)]
+    borders = [0, *(border for span in spans for border in span)]
     form = struct.Struct("".join([f"{end - start}s" for start, end in itertools.pairwise(borders)]))
-    found = form.unpack(signature)
-    skeleton = b"".join(found[::2])
-    layout = _Layout(form, found[::2], hashlib.sha256(skeleton).digest(), skeleton)
+    found, last = form.unpack_from(signature), signature[borders[-1] :]
+    skeleton = b"".join(found[::2]) + last
+    layout = _Layout(last, form, found[::2], hashlib.sha256(skeleton).digest(), skeleton)
     _remember(len(signature), layout)
     return SplitSignature(layout.key, skeleton, b"<".join(found[1::2]))
 

@@ -32,3 +32,5 @@ class ProviderDeps:
     metaservices: MetaServices
     limits: ExchangeLimits
     style: FaultStyle
+    min_client_version: str | None = None
+    """Oldest release of a consumer's security server that is served; None asks for none."""

@@ -28,7 +28,9 @@ from gateway.xroad.transport.headers import (
     HASH_ALGORITHM,
     ORIGINAL_CONTENT_TYPE,
     ORIGINAL_SOAP_ACTION,
+    PROXY_VERSION,
     check_hash_algorithm,
+    check_proxy_version,
 )
 
 
@@ -37,7 +39,7 @@ async def receive(
 ) -> AuthorisedRequest | BuiltInRequest:
     """Return the proven, allowed and recorded request.
 
-    1. the labelled digest algorithm is SHA-512
+    1. the consumer's security server is new enough, and says that it hashes with SHA-512
     2. the parts decode: a message of the announced kind, and a signature
     3. provider and target server are ours, and the peer's certificate may speak for the client
     4. the signature is the client's member's
@@ -46,7 +48,9 @@ async def receive(
 
     Raises XRoadFault.
     """
-    check_hash_algorithm(request.header(HASH_ALGORITHM))  # (1)
+    if deps.min_client_version is not None:
+        check_proxy_version(request.header(PROXY_VERSION), deps.min_client_version)  # (1)
+    check_hash_algorithm(request.header(HASH_ALGORITHM))
     with blame(Party.SERVICE):
         decoded = await decode(request, protocol, deps)  # (2)
         assert decoded.signed is not None

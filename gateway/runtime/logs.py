@@ -149,7 +149,7 @@ def _only_handler_of(logger: logging.Logger) -> LineHandler | None:
 def configure(level: str = "info", stream: TextIO | None = None) -> None:
     """Send every log line of the process to `stream` (standard error) as JSON; calling it again replaces it."""
     # Nobody prints these, and finding them out costs half of a line (logging HOWTO, Optimization).
-    logging._srcfile = None  # type: ignore[attr-defined]
+    logging._srcfile = None
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     root = logging.getLogger()
     for old in [h for h in root.handlers if isinstance(h, LineHandler)]:

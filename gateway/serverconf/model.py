@@ -142,6 +142,10 @@ class ServerConf:
     rights: Mapping[tuple[ClientId, str], tuple[AccessRight, ...]] = field(default_factory=dict)
     local_groups: Mapping[tuple[ClientId, str], frozenset[ClientId]] = field(default_factory=dict)
     timestamping_services: tuple[TimestampingService, ...] = ()
+    timestamping_urls: tuple[str, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "timestamping_urls", tuple(service.url for service in self.timestamping_services))
 
     def find_client(self, client: ClientId) -> LocalClient | None:
         """Return the client when it is on this server, in whatever status."""

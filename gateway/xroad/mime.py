@@ -340,8 +340,12 @@ def part_head(boundary: bytes, headers: Iterable[tuple[str, str]], *, first: boo
 
     `first` is the very first part of the outermost multipart.
     """
-    lines = "".join(f"{name}: {value}\r\n" for name, value in headers)
-    return (b"--" if first else b"\r\n--") + boundary + b"\r\n" + lines.encode("latin-1", "replace") + b"\r\n"
+    return b"%b%b\r\n%b\r\n" % (b"--" if first else b"\r\n--", boundary, _lines(tuple(headers)))
+
+
+@lru_cache(maxsize=256)
+def _lines(headers: Headers) -> bytes:
+    return "".join([f"{name}: {value}\r\n" for name, value in headers]).encode("latin-1", "replace")
 
 
 def closing(boundary: bytes) -> bytes:

@@ -26,7 +26,7 @@ from gateway.runtime.http.problems import (
     MalformedHttp,
     TlsFailed,
 )
-from gateway.runtime.http.streams import BodyStream
+from gateway.runtime.http.streams import BodyStream, keep_unread_in_the_socket
 from gateway.runtime.http.writing import PIECE_BYTES, OutgoingHead, close_body, whole_message, write_message
 
 _log = logging.getLogger(__name__)
@@ -100,6 +100,7 @@ class ClientConnection(asyncio.BufferedProtocol):
         """Connected, TLS included."""
         self._transport = transport = cast(asyncio.Transport, transport)  # uvloop's are not subclasses
         transport.set_write_buffer_limits(high=PIECE_BYTES)
+        keep_unread_in_the_socket(transport)
         self.facts = ConnectionFacts.of(transport, self._address)
         self._home.opened(self)
 

@@ -23,7 +23,7 @@ from gateway.runtime.http.model import (
 from gateway.runtime.http.pace import Pace
 from gateway.runtime.http.problems import ConnectionLost, HttpProblem, HttpTimeout, HttpTooLarge
 from gateway.runtime.http.request import ConnectionOwner, Request, fail_plainly, refuse_plainly
-from gateway.runtime.http.streams import BodyStream
+from gateway.runtime.http.streams import BodyStream, keep_unread_in_the_socket
 from gateway.runtime.http.writing import (
     PIECE_BYTES,
     OutgoingHead,
@@ -84,6 +84,7 @@ class ServerConnection(asyncio.BufferedProtocol):
         """Start serving."""
         self._transport = transport = cast(asyncio.Transport, transport)  # uvloop's are not subclasses
         transport.set_write_buffer_limits(high=PIECE_BYTES)
+        keep_unread_in_the_socket(transport)
         self.facts = ConnectionFacts.of(transport)
         self._waiting_since = self._loop.time()
         self._owner.connections.add(self)

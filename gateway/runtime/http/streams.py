@@ -21,6 +21,17 @@ def a_read_buffer() -> memoryview:
     return memoryview(bytearray(READ_BYTES))
 
 
+def keep_unread_in_the_socket(transport: asyncio.Transport) -> None:
+    """Have TLS read from its socket only when all it read before was taken.
+
+    An event loop's TLS drops what it holds when the peer's FIN comes, so an answer would lose its end if
+    the peer closes right behind it; FIN comes to light only once the socket is read on.
+    """
+    limit = getattr(transport, "set_read_buffer_limits", None)
+    if limit is not None:
+        limit(high=1, low=0)
+
+
 class BodySource(Protocol):
     """The connection a body comes from."""
 

@@ -80,11 +80,14 @@ class VerifiedMessage:
 def bodies_of(message: Message) -> tuple[Body, ...]:
     """Return the attachments of a SOAP message, or the body of a REST message, in signed order."""
     if isinstance(message, SoapMessage):
-        return tuple(attachment.body for attachment in message.attachments)
+        return tuple([attachment.body for attachment in message.attachments]) if message.attachments else ()
     return () if message.body is None else (message.body,)
 
 
 def parts_of(message: Message) -> tuple[Part, ...]:
     """Return the parts a signature must cover, in order (X-Road ProxyMessageEncoder.java)."""
-    attachments = (Part(attachment_part(n), body.digest) for n, body in enumerate(bodies_of(message), start=1))
-    return (Part(MESSAGE_PART, message.digest), *attachments)
+    first = Part(MESSAGE_PART, message.digest)
+    bodies = bodies_of(message)
+    if not bodies:
+        return (first,)
+    return (first, *(Part(attachment_part(n), body.digest) for n, body in enumerate(bodies, start=1)))

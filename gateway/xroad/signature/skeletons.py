@@ -12,6 +12,7 @@ This decides nothing: a skeleton is remembered when a document was read, and tex
 from __future__ import annotations
 
 import re
+import struct
 from binascii import Error as Base64Error
 from binascii import a2b_base64, b2a_base64
 from collections.abc import Sequence
@@ -89,23 +90,18 @@ class _Skeleton:
 
 @dataclass(frozen=True, slots=True)
 class _Places:
-    """Where the texts of a document stood, and all that stood around them; tried first on the next of its length."""
+    """How a document was cut: around, text, around, …, around; tried first on the next of its length."""
 
-    around: tuple[slice, ...]
-    constant: bytes
-    digests: tuple[slice, ...]
-    value: slice
-    time: slice
+    form: struct.Struct
+    around: tuple[bytes, ...]
     skeleton: _Skeleton
 
     def find(self, xml: bytes) -> _Cut | None:
         """Return the texts, if this document differs from the last one in them alone."""
-        if b"".join([xml[place] for place in self.around]) != self.constant:
-            return None
-        digests = tuple([xml[place] for place in self.digests])
-        value, time = xml[self.value], xml[self.time]
-        if _plain(b"\n".join([*digests, value])) and _DATE.fullmatch(time):
-            return _Cut((), digests, value, time)
+        pieces = self.form.unpack(xml)
+        *digests, value, time = pieces[1::2]
+        if pieces[::2] == self.around and _plain(b"\n".join([*digests, value])) and _DATE.fullmatch(time):
+            return _Cut(self.around, tuple(digests), value, time)
         return None
 
 
@@ -139,16 +135,9 @@ def read_signature(xml: bytes) -> XadesSignature:
 
 
 def _places_of(cut: _Cut, skeleton: _Skeleton) -> _Places:
-    around: list[slice] = []
-    texts: list[slice] = []
-    position = 0
-    for piece, text in zip(cut.around, (*cut.digests, cut.value, cut.time, b""), strict=True):
-        end = position + len(piece)
-        around.append(slice(position, end))
-        position = end + len(text)
-        texts.append(slice(end, position))
-    *digests, value, time, _ = texts
-    return _Places(tuple(around), b"".join(cut.around), tuple(digests), value, time, skeleton)
+    texts = (*cut.digests, cut.value, cut.time, b"")
+    sizes = [len(piece) for pair in zip(cut.around, texts, strict=True) for piece in pair][:-1]
+    return _Places(struct.Struct("".join([f"{size}s" for size in sizes])), cut.around, skeleton)
 
 
 def _cut(xml: bytes) -> _Cut | None:

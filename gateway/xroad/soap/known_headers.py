@@ -13,7 +13,9 @@ fit is scanned whole, so every refusal is the scanner's.
 from __future__ import annotations
 
 import re
+import struct
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 from xml.parsers import expat
 
@@ -24,8 +26,10 @@ from gateway.xroad.xml import MAX_XML_DEPTH
 MAX_HEADER_BYTES: Final = 8 * 1024
 MAX_KNOWN: Final = 256
 
+_LETTERS: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_ .:/@+=,;()#?!*~|-"
 _FIELD: Final = re.compile(
-    rb"<(?:[A-Za-z_][\w.-]*:)?(?:id|userId|issue|requestHash)(?:\s[^<>]*[^<>/])?>([\w .:/@+=,;()#?!*~|-]*)</", re.ASCII
+    rb"<(?:[A-Za-z_][\w.-]*:)?(?:id|userId|issue|requestHash)(?:\s[^<>]*[^<>/])?>([%b]*)</" % re.escape(_LETTERS),
+    re.ASCII,
 )
 # The body's child ends, the body ends, the envelope ends; the name of the child as it is written.
 _END: Final = re.compile(
@@ -38,14 +42,14 @@ _ENCODINGS: Final = (None, "utf-8", "UTF-8")
 
 @fact
 class _Cut:
-    """Where the header ends, the texts in it, and what stands around them."""
+    """Where the header ends, what stands around the texts in it, and for each text its element, begin and end."""
 
     end: int
-    fields: tuple[re.Match[bytes], ...]
     around: tuple[bytes, ...]
+    spans: tuple[tuple[int, int, int], ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class _Known:
     """What a scan found: everything before the header, and its fields; `texts` names those that vary."""
 
@@ -56,37 +60,68 @@ class _Known:
     fault: str
 
 
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """How the last header of its length was cut: around, text, around, …, around."""
+
+    form: struct.Struct
+    cut: _Cut
+    known: _Known
+
+    def fits(self, raw: bytes) -> bool:
+        """Whether this header differs from that one in its texts alone."""
+        pieces = self.form.unpack_from(raw)
+        return pieces[::2] == self.cut.around and not b"".join(pieces[1::2]).translate(None, _LETTERS)
+
+
 _known: dict[tuple[bytes, ...], _Known] = {}
+_places: dict[int, _Place] = {}
 
 
 def scan_known(raw: bytes) -> Envelope:
     """Return what `scan_envelope` returns, or raise what it raises."""
-    cut = _cut(raw)
-    if cut is None:
-        return scan_envelope(raw)
-    known = _known.get(cut.around)
-    if known is not None:
-        body_name = _body_name(known, raw[cut.end :])
-        return scan_envelope(raw) if body_name is None else _fill(known, cut, body_name)
-    found = scan_envelope(raw)
-    _remember(raw, cut, found)
-    return found
-
-
-def _cut(raw: bytes) -> _Cut | None:
-    """Cut behind the last end tag before the first `Body`: usually the header's, else nothing is remembered."""
-    body = raw.find(b"Body", 0, MAX_HEADER_BYTES)
-    end = raw.find(b">", raw.rfind(b"</", 0, max(body, 0)), max(body, 0)) + 1
+    end = _header_end(raw)
     if end <= 0:
-        return None
-    fields = tuple(_FIELD.finditer(raw, 0, end))
-    around = []
+        return scan_envelope(raw)
+    place = _places.get(end)
+    if place is not None and place.fits(raw):
+        cut, known = place.cut, place.known
+    else:
+        cut = _cut(raw, end)
+        found = _known.get(cut.around)
+        if found is None:
+            envelope = scan_envelope(raw)
+            _remember(raw, cut, envelope)
+            return envelope
+        known = found
+        _keep_place(cut, known)
+    body_name = _body_name(known, raw[end:])
+    return scan_envelope(raw) if body_name is None else _fill(known, cut, raw, body_name)
+
+
+def _header_end(raw: bytes) -> int:
+    """Return where the last end tag before the first `Body` ends: mostly the header's, else nothing is remembered."""
+    body = max(raw.find(b"Body", 0, MAX_HEADER_BYTES), 0)
+    return raw.find(b">", raw.rfind(b"</", 0, body), body) + 1
+
+
+def _cut(raw: bytes, end: int) -> _Cut:
+    around, spans = [], []
     position = 0
-    for found in fields:
+    for found in _FIELD.finditer(raw, 0, end):
         start, stop = found.span(1)
         around.append(raw[position:start])
+        spans.append((found.start(), start, stop))
         position = stop
-    return _Cut(end, fields, (*around, raw[position:end]))
+    return _Cut(end, (*around, raw[position:end]), tuple(spans))
+
+
+def _keep_place(cut: _Cut, known: _Known) -> None:
+    if len(_places) >= MAX_KNOWN:
+        _places.clear()
+    borders = [0, *(border for _, start, stop in cut.spans for border in (start, stop)), cut.end]
+    form = struct.Struct("".join([f"{stop - start}s" for start, stop in pairwise(borders)]))
+    _places[cut.end] = _Place(form, cut, known)
 
 
 class _Unusual(Exception):  # noqa: N818  it never leaves this module
@@ -121,23 +156,23 @@ def _body_name(known: _Known, rest: bytes) -> str | None:
     return None if len(names) < 3 or names[2] == known.fault else names[2].rpartition(SEPARATOR)[2]
 
 
-def _fill(known: _Known, cut: _Cut, body_name: str) -> Envelope:
+def _fill(known: _Known, cut: _Cut, raw: bytes, body_name: str) -> Envelope:
     old = known.envelope
     values = old.values.copy()
     layout = Layout(old.layout.envelope, old.layout.header, id_has_algorithm=old.layout.id_has_algorithm)
-    for attribute, field in zip(known.texts, cut.fields, strict=True):
-        values[attribute] = field[1].decode("ascii")
+    for attribute, (element, start, stop) in zip(known.texts, cut.spans, strict=True):
+        values[attribute] = raw[start:stop].decode("ascii")
         if attribute == "id":
-            layout.id, layout.id_end = field.start(), field.end(1)
+            layout.id, layout.id_end = element, stop
         elif attribute == "request_hash":
-            layout.request_hashes.append((field.start(), field.end(1)))
+            layout.request_hashes.append((element, stop))
     return Envelope(values, True, True, body_name, None, old.encoding, old.is_soap12, layout)
 
 
 def _remember(raw: bytes, cut: _Cut, found: Envelope) -> None:
     layout = found.layout
     places = {start: attribute for attribute, start in layout.texts}
-    names = tuple(places.get(field.start(), "") for field in cut.fields)
+    names = tuple(places.get(element, "") for element, _, _ in cut.spans)
     if not found.has_header or raw.find(b">", layout.header_end) + 1 != cut.end or found.encoding not in _ENCODINGS:
         return
     unmatched = len(layout.request_hashes) - names.count("request_hash")
@@ -145,5 +180,6 @@ def _remember(raw: bytes, cut: _Cut, found: Envelope) -> None:
         return  # a text is something else, or a place would move with the texts
     if len(_known) >= MAX_KNOWN:
         _known.clear()
+        _places.clear()
     _, body, fault = SECTIONS[ENVELOPE12 if found.is_soap12 else ENVELOPE11]
     _known[cut.around] = _Known(raw[: layout.header], found, names, body, fault)

@@ -136,11 +136,14 @@ def fault_of(envelope: Envelope, raw: bytes) -> SoapFault:
     return SoapFault(code, text, values.get("faultactor"), values.get("detail"), raw, envelope.is_soap12)
 
 
-def validated_headers(envelope: Envelope) -> SoapHeaders:
-    """Make the checks X-Road makes when `</Envelope>` closes, in its order, and return the header."""
+def validated_headers(envelope: Envelope, **instead: object) -> SoapHeaders:
+    """Make the checks X-Road makes when `</Envelope>` closes, in its order, and return the header.
+
+    Fields in `instead` take the place of those that were read.
+    """
     if not envelope.has_header:
         raise MalformedMessage("missing_header", "soap.header_missing")
-    headers = headers_of(envelope.values)
+    headers = headers_of({**envelope.values, **instead} if instead else envelope.values)
     if not envelope.has_body:
         raise MalformedMessage("missing_body", "soap.body_missing")
     if envelope.body_name is None:

@@ -73,7 +73,7 @@ def answer_to(
         envelope = scan_known(raw)
         headers = validated_headers(envelope)
     else:
-        headers = replace(validated_headers(envelope), request_hash=request.digest.base64)
+        headers = validated_headers(envelope, request_hash=request.digest.base64)
         raw = _with_hash(raw, envelope.layout, request.digest)
     return SoapMessage(
         raw, content_type, headers, envelope.body_name or "", attachments,

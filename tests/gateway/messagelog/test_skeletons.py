@@ -54,3 +54,13 @@ def test_what_was_split_before_changes_nothing(documents: list[list[bytes]]) -> 
         parts = split(document)
         assert join(parts.skeleton, parts.values) == document
         assert b"<ds:DigestValue>AAAA" not in parts.skeleton
+
+
+def test_signers_whose_signatures_are_of_one_length_keep_their_skeletons() -> None:
+    def signature(signer: bytes, value: bytes) -> bytes:
+        return b"<ds:SignatureValue>" + value + b"</ds:SignatureValue><ds:X509Certificate>" + signer
+
+    documents = [signature(signer, value) for value in (b"1", b"2") for signer in (b"a", b"b", b"c", b"d", b"e", b"f")]
+    found = [split(document) for document in documents]
+    assert [parts.key for parts in found[:6]] == [parts.key for parts in found[6:]]
+    assert [join(parts.skeleton, parts.values) for parts in found] == documents

@@ -221,3 +221,37 @@ async def test_body_without_framing_needs_an_orderly_end_of_tls(
         with pytest.raises(ConnectionLost):
             await response.read()
     server.close()
+
+
+@pytest.mark.parametrize("pause", [False, True], ids=["read at once", "read late"])
+@pytest.mark.parametrize("farewell", [False, True], ids=["no farewell", "close_notify"])
+@pytest.mark.parametrize("size", [READ_BYTES + 1, 3 * READ_BYTES, 7 * READ_BYTES + 5, 40 * READ_BYTES])
+async def test_answer_of_a_peer_that_closes_right_behind_it_arrives_whole(
+    client: HttpClient, listening: ssl.SSLContext, calling: ssl.SSLContext, size: int, farewell: bool, pause: bool
+) -> None:
+    body = random.Random(size).randbytes(size)
+
+    def answer(listener: socket.socket) -> None:
+        plain, _ = listener.accept()
+        with listening.wrap_socket(plain, server_side=True) as secured:
+            while not secured.recv(4096).endswith(b"\r\n\r\n"):
+                pass
+            secured.sendall(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % size + body)
+            secured.setblocking(not farewell)
+            with contextlib.suppress(ssl.SSLWantReadError):
+                if farewell:
+                    secured.unwrap()
+            secured.shutdown(socket.SHUT_WR)
+            secured.setblocking(True)
+            with contextlib.suppress(OSError):
+                while secured.recv(4096):
+                    pass
+
+    with socket.create_server((HOST, 0)) as listener:
+        served = asyncio.get_running_loop().run_in_executor(None, answer, listener)
+        response = await client.request("GET", HOST, listener.getsockname()[1], ssl=calling)
+        if pause:
+            await asyncio.sleep(0.02)
+        assert await response.read() == body
+        await client.close()
+        await served
