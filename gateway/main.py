@@ -173,6 +173,7 @@ class Gateway:
             ClientLimits(
                 connect_timeout_s=settings.consumer.connect_timeout_s,
                 response_timeout_s=settings.consumer.response_timeout_s,
+                remember_fastest_s=settings.consumer.remember_fastest_s,
             )
         )
         self.service_http = HttpClient(ClientLimits(connect_timeout_s=settings.provider.connect_timeout_s))

@@ -25,6 +25,7 @@ class ConsumerSettings:
     connect_timeout_s: float = 30
     response_timeout_s: float = 300
     reuse_connections: bool = True
+    remember_fastest_s: float = 3600
 
 
 @dataclass(frozen=True, slots=True)

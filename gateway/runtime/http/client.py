@@ -28,6 +28,7 @@ __all__ = ["ClientLimits", "ClientResponse", "ConnectionFacts", "HttpClient"]
 OnConnected = Callable[[ConnectionFacts], Awaitable[None] | None]
 
 _LEAST_RETRY_TIMEOUT_S = 5.0
+_MAX_REMEMBERED = 1024
 _SHUTDOWN_TIMEOUT_S = 2.0
 
 
@@ -81,6 +82,7 @@ class HttpClient:
         self.limits = limits or ClientLimits()
         self._pool = ConnectionPool(self.limits)
         self._closed = False
+        self._fastest: dict[frozenset[Address], tuple[Address, float]] = {}
 
     @property
     def idle_connections(self) -> int:
@@ -148,9 +150,10 @@ class HttpClient:
     ) -> ClientResponse:
         """Send one request to whichever of several servers connects first (X-Road FastestConnectionSelecting…).
 
-        An idle connection to one of them, in the order given, is taken before a new one. When TLS or the hook fails,
-        that address is dropped and the rest tried with half the time (at least five seconds); the last problem is
-        raised when none is left. Once a byte of the request is out nothing is tried again.
+        An idle connection to one of them, in the order given, is taken before a new one. Who was fastest last time is
+        tried alone first, for five seconds at most. When connecting to it, TLS or the hook fails, that address is
+        dropped and the rest tried with half the time (at least five seconds); the last problem is raised when none
+        is left. Once a byte of the request is out nothing is tried again.
         """
         if self._closed:
             raise RuntimeError("the client is closed")
@@ -179,19 +182,42 @@ class HttpClient:
             kept = await self._kept((*address, ssl, tag))
             if kept is not None and await _agreed(kept, on_connected):
                 return kept
+        everybody = frozenset(addresses)
+        fastest = self._remembered(everybody)
         while True:
-            address, sock = await connect_fastest(addresses, timeout_s)
+            tried, within_s = ([fastest], min(timeout_s, _LEAST_RETRY_TIMEOUT_S)) if fastest else (addresses, timeout_s)
+            chosen = fastest
             try:
-                connection = await self._wrap(address, sock, ssl, tag, server_name)
+                chosen, sock = await connect_fastest(tried, within_s)
+                connection = await self._wrap(chosen, sock, ssl, tag, server_name)
                 await _ask(on_connected, connection)
-                if connection.usable:
-                    return connection
-                raise ConnectionLost("request", sent=False)
+                if not connection.usable:
+                    raise ConnectionLost("request", sent=False)
             except Exception:
-                addresses = [other for other in addresses if other != address]
+                self._fastest.pop(everybody, None)
+                addresses = [other for other in addresses if other != chosen] if chosen else []
                 if not addresses:
                     raise
-            timeout_s = max(min(timeout_s, _LEAST_RETRY_TIMEOUT_S), timeout_s / 2)
+                if fastest is None:
+                    timeout_s = max(min(timeout_s, _LEAST_RETRY_TIMEOUT_S), timeout_s / 2)
+                fastest = None
+                continue
+            self._remember(everybody, chosen)
+            return connection
+
+    def _remembered(self, addresses: frozenset[Address]) -> Address | None:
+        address, until = self._fastest.get(addresses, (None, 0.0))
+        if address is not None and asyncio.get_running_loop().time() >= until:
+            del self._fastest[addresses]
+            return None
+        return address
+
+    def _remember(self, addresses: frozenset[Address], fastest: Address) -> None:
+        if len(addresses) > 1 and self.limits.remember_fastest_s and addresses not in self._fastest:
+            if len(self._fastest) >= _MAX_REMEMBERED:
+                self._fastest.clear()
+            until = asyncio.get_running_loop().time() + self.limits.remember_fastest_s
+            self._fastest[addresses] = fastest, until
 
     async def _kept(self, key: PoolKey) -> ClientConnection | None:
         while (connection := self._pool.take(key)) is not None:

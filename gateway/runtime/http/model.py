@@ -100,9 +100,12 @@ class ClientLimits(_Bounded):
     max_idle_connections: int = 256
     max_idle_per_address: int = 64
     buffer_bytes: int = 256 * 1024
+    remember_fastest_s: float = 3600
+    """How long the fastest of several servers is asked before the others; 0 never."""
 
     BOUNDS: ClassVar[dict[str, tuple[float, float]]] = {
         **_FRAMING_BOUNDS,
+        "remember_fastest_s": (0, DAY_S),
         "connect_timeout_s": (0.001, 600),
         "response_timeout_s": (0.001, DAY_S),
         "max_idle_connections": (0, 100_000),

@@ -541,6 +541,49 @@ async def test_server_the_hook_refuses_is_dropped_for_the_next(client: HttpClien
         await response.read()
 
 
+async def test_fastest_server_is_asked_alone_next_time(client: HttpClient, start_server: StartServer) -> None:
+    knocks = 0
+
+    def knocked(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal knocks
+        knocks += 1
+        writer.close()
+
+    fast = await start_server()
+    other = await asyncio.start_server(knocked, HOST, 0)
+    addresses = [(HOST, fast.port), (HOST, other.sockets[0].getsockname()[1])]
+
+    def only_fast(facts: ConnectionFacts) -> None:
+        if facts.address != addresses[0]:
+            raise PermissionError("not that one")
+
+    async with other:
+        await (await client.request_any("GET", addresses, on_connected=only_fast, close=True)).read()
+        knocks = 0
+        for _ in range(5):
+            response = await client.request_any("GET", addresses, close=True)
+            assert response.facts.address == addresses[0]
+            await response.read()
+        assert knocks == 0
+
+
+async def test_remembered_server_that_is_gone_is_replaced(client: HttpClient, start_server: StartServer) -> None:
+    servers = [await start_server(), await start_server()]
+    addresses = [(HOST, server.port) for server in servers]
+
+    def only_first(facts: ConnectionFacts) -> None:
+        if facts.address != addresses[0]:
+            raise PermissionError("not that one")
+
+    await (await client.request_any("GET", addresses, on_connected=only_first, close=True)).read()
+    await servers[0].close()
+
+    for _ in range(2):
+        response = await client.request_any("GET", addresses, close=True)
+        assert response.facts.address == addresses[1]
+        await response.read()
+
+
 async def test_last_problem_is_raised_when_no_server_is_left(client: HttpClient, start_server: StartServer) -> None:
     servers = [await start_server(), await start_server()]
 
