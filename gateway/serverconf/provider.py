@@ -27,11 +27,11 @@ class ServerConfProvider:
             self._current = await asyncio.to_thread(self._newer)
 
     def _newer(self) -> ServerConf:
-        with self._database.transaction() as connection:
+        with self._database.reading() as connection:
             if store_rows.read_version(connection) == self._current.version:
                 return self._current
             return store.read_snapshot(connection)
 
     def _read(self) -> ServerConf:
-        with self._database.transaction() as connection:
+        with self._database.reading() as connection:
             return store.read_snapshot(connection)
