@@ -222,7 +222,7 @@ class TransportDecoder:
 
     def _soap(self, data: bytes) -> None:
         content_type = header_of(self._headers, "content-type") or ""
-        others = tuple(header for header in self._headers if header[0].lower() != "content-type")
+        others = () if len(self._headers) == 1 else _others(self._headers)
         soap = parse_soap(
             data, content_type, soap_action=self._soap_action, part_headers=others, package_type=self._package_type
         )
@@ -329,6 +329,10 @@ _TAKE: Final = {
     Kind.SIGNATURE: TransportDecoder._signature_part,
 }
 _OTHER_SIDE: Final = {Side.REQUEST: Kind.REST_RESPONSE, Side.RESPONSE: Kind.REST_REQUEST}
+
+
+def _others(headers: Headers) -> Headers:
+    return tuple(header for header in headers if header[0].lower() != "content-type")
 
 
 def _media_type(content_type: str | None) -> str:
