@@ -23,6 +23,7 @@ from gateway.xroad.facts import fact
 from gateway.xroad.soap.envelope import ENVELOPE11, ENVELOPE12, SECTIONS, SEPARATOR, Envelope, Layout, scan_envelope
 from gateway.xroad.xml import MAX_XML_DEPTH
 
+MAX_BYTES: Final = 64 * 1024  # of larger envelopes the header is the smaller part
 MAX_HEADER_BYTES: Final = 8 * 1024
 MAX_KNOWN: Final = 256
 
@@ -80,7 +81,7 @@ _places: dict[int, _Place] = {}
 
 def scan_known(raw: bytes) -> Envelope:
     """Return what `scan_envelope` returns, or raise what it raises."""
-    end = _header_end(raw)
+    end = _header_end(raw) if len(raw) <= MAX_BYTES else 0
     if end <= 0:
         return scan_envelope(raw)
     place = _places.get(end)
