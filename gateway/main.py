@@ -6,7 +6,6 @@ The only place where the concrete classes stand side by side. Nothing is decided
 from __future__ import annotations
 
 import asyncio
-import gc
 import logging
 import os
 import signal
@@ -46,13 +45,14 @@ from gateway.provider.deps import ProviderDeps
 from gateway.provider.forward import ServiceCaller
 from gateway.provider.metaservices import MetaServices
 from gateway.provider.ocsp_endpoint import OcspEndpoint
-from gateway.runtime import logs
+from gateway.runtime import logs, memory
 from gateway.runtime.clock import Clock, SystemClock
 from gateway.runtime.control_server import ControlServer, Listener
 from gateway.runtime.database import Database, open_database
 from gateway.runtime.fetch import Fetcher, expect_ok
 from gateway.runtime.http.client import ClientLimits, HttpClient
 from gateway.runtime.http.server import HttpLimits, HttpServer
+from gateway.runtime.open_files import allow_connections
 from gateway.runtime.periodic import Periodic
 from gateway.runtime.private_files import credentials_directory, find_credential
 from gateway.runtime.self_signed import server_context
@@ -77,6 +77,7 @@ PIN_CREDENTIAL: Final = "gateway-token-pin"
 FOLLOW_INTERVAL_S: Final = 1.0
 OCSP_RETRY_S: Final = 60.0
 DEFAULT_OCSP_INTERVAL_S: Final = 1200.0
+FREE_MEMORY_INTERVAL_S: Final = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -367,12 +368,16 @@ async def _serve(state: Path, settings: GatewaySettings) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
+    free_memory = Periodic(
+        "free memory", FREE_MEMORY_INTERVAL_S, memory.give_back, first_delay_s=FREE_MEMORY_INTERVAL_S
+    )
     try:
         await gateway.start()
-        gc.collect()
-        gc.freeze()
+        memory.settle()
+        free_memory.start()
         await stopping.wait()
     finally:
+        await free_memory.stop()
         await gateway.stop()
 
 
@@ -380,4 +385,5 @@ def run(state: Path, config: Path | None) -> None:
     """Run a security server until SIGTERM or SIGINT."""
     settings = load(GatewaySettings, config, os.environ, prefix="GATEWAY")
     logs.configure()
+    allow_connections(settings.limits.connections)
     uvloop.run(_serve(state, settings))

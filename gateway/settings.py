@@ -59,7 +59,7 @@ class LimitSettings:
     rest_body_bytes: int = 16 * 1024 * 1024 * 1024
     spool_threshold_bytes: int = 64 * 1024
     connections: int = 4096
-    connections_per_address: int = 1024
+    connections_per_address: int = 2048
     header_timeout_s: float = 30
     body_idle_timeout_s: float = 60
 

@@ -9,11 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from gateway.xroad.bodies import BytesSink
 from gateway.xroad.soap.message import SoapMessage, check_consistency, parse_soap
+from gateway.xroad.soap.package import PackageReader
 from tests.benchmarks import __main__ as command
 from tests.benchmarks import floor, log, report, sign
 from tests.benchmarks.accounting import cpu_s
-from tests.benchmarks.messages import SIZE_BYTES, answer_to, is_answer, request
+from tests.benchmarks.messages import PACKAGE_TYPE, PIECE, SIZE_BYTES, answer_to, is_answer, large, package, request
 
 CHAIN_KEYS = {
     "algorithm", "concurrency", "floor_us", "cpu_us_per_exchange", "ratio", "p50_ms", "p99_ms", "exchanges_per_s",
@@ -56,6 +58,30 @@ def test_chain_gives_its_figures_for_each_algorithm_and_concurrency(tmp_path: Pa
     assert row["cpu_us_per_exchange"] > 0
 
 
+@pytest.mark.scenario
+@pytest.mark.slow
+def test_large_sends_each_way_and_leaves_nothing_in_the_spools(tmp_path: Path) -> None:
+    command.main(["large", "--tiny", "--out", str(tmp_path)])
+    found = json.loads((tmp_path / "large.json").read_text())
+    assert [row["transfer"] for row in found["results"]] == ["REST upload", "REST download", "SOAP attachment"]
+    for row in found["results"]:
+        assert row["mb_per_s"] > 0
+        assert min(row["consumer_peak_mb"], row["provider_peak_mb"]) > 0
+        assert row["spool_files"] == 0
+    assert found["crash"]["spool_files_after_restart"] == 0
+    assert found["crash"]["answers_again"]
+
+
+@pytest.mark.scenario
+@pytest.mark.slow
+def test_idle_compares_runs_with_and_without_idle_callers(tmp_path: Path) -> None:
+    command.main(["idle", "--tiny", "--out", str(tmp_path)])
+    found = json.loads((tmp_path / "idle.json").read_text())
+    (row,) = found["results"]
+    assert found["ratio"] == round(found["median_p95_beside_idle_ms"] / found["median_p95_ms"], 3)
+    assert row.keys() >= {"p95_ms", "p95_beside_idle_ms", "consumer_rss_mb"}
+
+
 def test_request_of_the_chain_and_its_answer_are_consistent_messages() -> None:
     raw = request("id-1")
     question, answer = (parse_soap(part, "text/xml") for part in (raw, answer_to(raw)))
@@ -75,6 +101,17 @@ def test_report_names_machine_and_command(tmp_path: Path) -> None:
     assert facts.keys() >= {"benchmark", "at", "cpu", "python", "cryptography", "results"}
 
 
+def test_large_body_has_its_size_and_a_package_its_attachment() -> None:
+    size = 3 * len(PIECE) + 7
+    assert b"".join(large(size)) == PIECE * 3 + PIECE[:7]
+    reader = PackageReader(PACKAGE_TYPE, open_sink=BytesSink)
+    for piece in package("id-1", size):
+        reader.feed(piece)
+    message = reader.finish()
+    assert isinstance(message, SoapMessage)
+    assert [attachment.body.size for attachment in message.attachments] == [size]
+
+
 def test_cpu_of_a_process_counts_its_threads_and_never_goes_back() -> None:
     before = cpu_s([os.getpid()])
     sum(range(2_000_000))
@@ -82,7 +119,7 @@ def test_cpu_of_a_process_counts_its_threads_and_never_goes_back() -> None:
 
 
 def test_every_benchmark_of_make_bench_is_known() -> None:
-    assert set(command.BENCHMARKS) == {"crypto", "sign", "log", "chain", "start"}
+    assert set(command.BENCHMARKS) == {"crypto", "sign", "log", "chain", "start", "idle", "large"}
 
 
 def test_unknown_benchmark_is_refused(capsys: pytest.CaptureFixture[str]) -> None:

@@ -28,7 +28,7 @@ from gateway.xroad.rest.message import RestRequest
 from gateway.xroad.signature.signed_message import SignedMessage, bodies_of
 from gateway.xroad.soap.faults import remote_fault_of
 from gateway.xroad.soap.message import SoapMessage
-from gateway.xroad.transport.decoder import DecodedMessage, Side, TransportDecoder
+from gateway.xroad.transport.decoder import DecodedMessage, Protocol, Side, TransportDecoder
 from gateway.xroad.transport.encoder import TransportEncoder
 from gateway.xroad.transport.headers import build_request_headers, check_hash_algorithm
 
@@ -81,7 +81,8 @@ async def send(
             on_connected=check,
             close=not peers.reuse_connections,
         )
-    return await _read_reply(response, where, deps)
+    protocol = Protocol.SOAP if isinstance(signed.message, SoapMessage) else Protocol.REST
+    return await _read_reply(response, where, protocol, deps)
 
 
 async def check_provider(
@@ -108,7 +109,7 @@ async def check_provider(
     return identify(path, certificate_der, responses, provider, globalconf, peers.clock.now())
 
 
-async def _read_reply(response: ClientResponse, where: str, deps: ConsumerDeps) -> SignedMessage:
+async def _read_reply(response: ClientResponse, where: str, protocol: Protocol, deps: ConsumerDeps) -> SignedMessage:
     if response.status not in ACCEPTED_STATUSES:
         response.close()
         raise ServiceFailed("http_error", "exchange.http_status", status=response.status, reason=response.reason)
@@ -117,14 +118,16 @@ async def _read_reply(response: ClientResponse, where: str, deps: ConsumerDeps) 
         response.close()
         raise MalformedMessage("invalid_content_type", "exchange.no_content_type")
     with blame(Party.SERVICE):
-        decoded = await _decode(response, content_type, where, deps)
+        decoded = await _decode(response, content_type, where, protocol, deps)
     if decoded.parsed_fault is not None:
         raise remote_fault_of(decoded.parsed_fault)
     assert decoded.signed is not None
     return decoded.signed
 
 
-async def _decode(response: ClientResponse, content_type: str, where: str, deps: ConsumerDeps) -> DecodedMessage:
+async def _decode(
+    response: ClientResponse, content_type: str, where: str, protocol: Protocol, deps: ConsumerDeps
+) -> DecodedMessage:
     if parse_content_type(content_type).media_type != "text/xml":
         check_hash_algorithm(response.header("x-hash-algorithm"))
     decoder = TransportDecoder(
@@ -132,6 +135,7 @@ async def _decode(response: ClientResponse, content_type: str, where: str, deps:
         side=Side.RESPONSE,
         x_original_content_type=response.header("x-original-content-type"),
         open_sink=deps.spool.open_sink,
+        protocol=protocol,
         limits=deps.limits.transport,
     )
     try:

@@ -12,6 +12,7 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
+from gateway.runtime.fetch import FetchError
 from gateway.xroad.faults import AccessRefused, MalformedMessage
 from gateway.xroad.mime import MultipartParser, PartBegin, PartData, boundary_of, header_of
 
@@ -77,9 +78,10 @@ class PeerOcspResponses:
             if status // 100 != 2:
                 raise MalformedMessage("http_error", "peers.status_http", status=status)
             responses = parse_answer(content_type, body, len(certificates))
-        except (MalformedMessage, OSError) as failure:
+        except (MalformedMessage, FetchError, OSError) as failure:
+            reason = failure.reason.rstrip(".") if isinstance(failure, FetchError) else failure
             raise AccessRefused(
-                "ssl_authentication_failed", "peers.status_unavailable", address=address, reason=failure
+                "ssl_authentication_failed", "peers.status_unavailable", address=address, reason=reason
             ) from failure
         self._kept[certificates] = responses
         self._kept.move_to_end(certificates)

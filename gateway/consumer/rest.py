@@ -11,7 +11,6 @@ from gateway.exchange.requests import InboundRequest, OutboundResponse, Timeline
 from gateway.exchange.signing import sign_message
 from gateway.exchange.verification import verify_message
 from gateway.messagelog.model import Side
-from gateway.xroad.faults import Party, blame
 from gateway.xroad.rest.message import RestRequest, RestResponse, build_rest_request, check_rest_consistency
 
 
@@ -33,8 +32,7 @@ async def exchange_rest(request: InboundRequest, deps: ConsumerDeps, timeline: T
     verified = verify_message(reply, message.service.provider, globalconf, deps.clock.now())
     response = verified.signed.message
     assert isinstance(response, RestResponse)
-    with blame(Party.SERVICE):
-        check_rest_consistency(message, response)
+    check_rest_consistency(message, response)
     await deps.message_log.record(verified.signed, Side.CONSUMER, request.id)
     return rest_response(response)
 

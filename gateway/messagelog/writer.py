@@ -22,7 +22,6 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
-import psycopg
 from sqlalchemy.exc import DBAPIError
 
 from gateway.messagelog.chain import GENESIS, record_hash
@@ -124,7 +123,7 @@ class LogWriter:
         self._connection: Any = None
         self._head = _Head()
         self._known: OrderedDict[bytes, None] = OrderedDict()
-        with _unavailable("the message log cannot be opened"):
+        with _unavailable("the message log cannot be opened", self._database):
             try:
                 self._open()
             except BaseException:
@@ -134,7 +133,7 @@ class LogWriter:
     def write(self, items: Sequence[Item]) -> list[int]:
         """Write all items in one durable transaction."""
         batch = self._place(items)
-        with _unavailable("the message log cannot be written"):
+        with _unavailable("the message log cannot be written", self._database):
             cursor = self._connection.cursor()
             try:
                 if batch.is_one_statement and self._database.is_sqlite:
@@ -171,7 +170,7 @@ class LogWriter:
             cursor.execute(f"SET LOCAL lock_timeout = '{_LOCK_WAIT_MS}ms'")
             try:
                 cursor.execute(f"SELECT pg_advisory_lock({_WRITER_LOCK})")
-            except psycopg.errors.LockNotAvailable as cause:
+            except self._database.driver.errors.LockNotAvailable as cause:
                 raise CommitUnavailable("another process writes the message log") from cause
         self._head = self._read_head(cursor)
         cursor.close()
@@ -259,7 +258,7 @@ class LogWriter:
             self._insert(cursor, "signature_skeletons", ("key", "skeleton"), batch.skeletons, "ON CONFLICT DO NOTHING")
             try:
                 self._insert_values(cursor, "message_records", _RECORD_COLUMNS, batch.values, batch.rows_per_statement)
-            except (sqlite3.IntegrityError, psycopg.errors.UniqueViolation) as cause:
+            except _taken(self._database) as cause:
                 raise CommitUnavailable(_MOVED) from cause
             self._insert(cursor, "message_bodies", _BODY_COLUMNS, batch.bodies)
             if batch.has_others:
@@ -328,11 +327,11 @@ def _lock_file(path: Path) -> int:
 
 
 @contextlib.contextmanager
-def _unavailable(what: str) -> Iterator[None]:
+def _unavailable(what: str, database: Database) -> Iterator[None]:
     """Turn what the disk or the server did into CommitUnavailable; what an item did wrong passes through."""
     try:
         yield
-    except (sqlite3.OperationalError, psycopg.OperationalError, psycopg.InterfaceError, OSError) as cause:
+    except _troubles(database) as cause:
         raise CommitUnavailable(f"{what}: {_reason(cause)}") from cause
     except DBAPIError as cause:  # while connecting, SQLAlchemy wraps the driver's errors
         raise CommitUnavailable(f"{what}: {_reason(cause.orig or cause)}") from cause
@@ -340,6 +339,21 @@ def _unavailable(what: str) -> Iterator[None]:
         if type(cause) is not sqlite3.DatabaseError:  # its children accuse the item; itself it says "malformed"
             raise
         raise CommitUnavailable(f"{what}: {_reason(cause)}") from cause
+
+
+def _troubles(database: Database) -> tuple[type[Exception], ...]:
+    """Return what is raised when disk or server are in trouble, and not the item."""
+    driver = database.driver
+    if database.is_sqlite:  # its InterfaceError accuses the item
+        return driver.OperationalError, OSError
+    return driver.OperationalError, driver.InterfaceError, OSError
+
+
+def _taken(database: Database) -> type[Exception]:
+    """Return what the driver raises for a number that is taken."""
+    driver = database.driver
+    taken: type[Exception] = driver.IntegrityError if database.is_sqlite else driver.errors.UniqueViolation
+    return taken
 
 
 def _reason(cause: BaseException) -> str:

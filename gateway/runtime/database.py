@@ -44,6 +44,11 @@ class Database:
         return self.engine.dialect.name == "sqlite"
 
     @property
+    def driver(self) -> Any:
+        """The driver's module, for its exceptions (PEP 249): sqlite3 or psycopg, of which only one is imported."""
+        return self.engine.dialect.loaded_dbapi
+
+    @property
     def path(self) -> Path | None:
         """The SQLite file; None for a server."""
         return Path(str(self.engine.url.database)) if self.is_sqlite else None

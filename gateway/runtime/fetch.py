@@ -1,7 +1,7 @@
 """Low-rate control traffic over HTTP: configuration, OCSP, time-stamps, descriptions. Never messages.
 
-One client for a process, without proxies or netrc from the environment, with a bound on time and on
-the size of an answer: what is fetched comes from outside and is believed only after verification.
+The client of the message path, without proxies, cookies or redirects, with a bound on time and on the
+size of an answer: what is fetched comes from outside and is believed only after verification.
 """
 
 from __future__ import annotations
@@ -10,11 +10,17 @@ import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
+from urllib.parse import quote, urlsplit
 
-import httpx
+from gateway.runtime.http.client import ClientLimits, HttpClient
+from gateway.runtime.http.model import ConnectionFacts, Headers
+from gateway.runtime.http.problems import HttpProblem, HttpTooLarge
+from gateway.runtime.texts import render
 
 DEFAULT_TIMEOUT_S: Final = 30.0
 DEFAULT_MAX_BYTES: Final = 64 * 1024 * 1024
+# What stands in an address that is encoded already, and what needs no encoding (RFC 3986 2).
+_LEFT_ALONE: Final = "%:/?#[]@!$&'()*+,;="
 
 
 # Takes the certificate of the other end (DER), None where there is no TLS; refuses it by an exception of its own.
@@ -49,8 +55,8 @@ class Fetched:
 class Fetcher:
     """An HTTP client for control traffic.
 
-    `verify` is what httpx takes: True for the system's authorities, False for none, or an
-    SSLContext. Redirects are not followed: an address that was configured is the one that is asked.
+    `verify` is True for the system's authorities, False for none, or a context of one's own. Redirects are
+    not followed: an address that was configured is the one that is asked.
     """
 
     def __init__(
@@ -63,12 +69,15 @@ class Fetcher:
         user_agent: str = "surma",
     ) -> None:
         self._max_bytes = max_bytes
-        self._client = httpx.AsyncClient(
-            verify=verify,
-            timeout=httpx.Timeout(timeout_s, connect=connect_timeout_s or timeout_s),
-            trust_env=False,
-            follow_redirects=False,
-            headers={"user-agent": user_agent},
+        self._verify = verify
+        self._headers = (("User-Agent", user_agent), ("Accept-Encoding", "identity"))
+        self._client = HttpClient(
+            ClientLimits(
+                connect_timeout_s=connect_timeout_s or timeout_s,
+                tls_handshake_timeout_s=connect_timeout_s or timeout_s,
+                response_timeout_s=timeout_s,
+                body_idle_timeout_s=timeout_s,
+            )
         )
 
     async def get(
@@ -81,9 +90,9 @@ class Fetcher:
     ) -> Fetched:
         """GET `url`; any status is an answer. Raises FetchError when there is none, or it is too large.
 
-        `check_certificate` is asked before anything of the answer is read.
+        `check_certificate` is asked before anything is sent.
         """
-        return await self._request("GET", url, None, headers, max_bytes, check_certificate)
+        return await self._request("GET", url, b"", headers or {}, max_bytes, check_certificate)
 
     async def post(
         self,
@@ -95,11 +104,11 @@ class Fetcher:
         max_bytes: int | None = None,
     ) -> Fetched:
         """POST `content` to `url`; as `get`."""
-        return await self._request("POST", url, content, {"content-type": content_type, **(headers or {})}, max_bytes)
+        return await self._request("POST", url, content, {"Content-Type": content_type, **(headers or {})}, max_bytes)
 
     async def close(self) -> None:
         """Close the connections."""
-        await self._client.aclose()
+        await self._client.close()
 
     async def __aenter__(self) -> Fetcher:
         return self
@@ -111,32 +120,74 @@ class Fetcher:
         self,
         method: str,
         url: str,
-        content: bytes | None,
-        headers: Mapping[str, str] | None,
+        content: bytes,
+        headers: Mapping[str, str],
         max_bytes: int | None,
         check_certificate: CheckCertificate | None = None,
     ) -> Fetched:
         limit = self._max_bytes if max_bytes is None else max_bytes
+
+        def check(facts: ConnectionFacts) -> None:
+            if check_certificate is not None:
+                check_certificate(facts.peer_certificate)
+
         try:
-            async with self._client.stream(method, url, content=content, headers=headers) as response:
-                if check_certificate is not None:
-                    check_certificate(_certificate_of(response))
-                pieces: list[bytes] = []
-                size = 0
-                async for piece in response.aiter_bytes():
-                    size += len(piece)
-                    if size > limit:
-                        raise FetchError(url, f"the answer is larger than {limit} bytes", status=response.status_code)
-                    pieces.append(piece)
-                return Fetched(url, response.status_code, dict(response.headers), b"".join(pieces))
-        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, ssl.SSLError) as cause:
+            where = _split(url)
+            response = await self._client.request(
+                method, where.host, where.port, where.target, (*self._headers, *headers.items()), content,
+                ssl=self._context() if where.is_tls else None, server_name=where.host, on_connected=check,
+            )  # fmt: skip
+            try:
+                answer = await response.read(limit)
+            except HttpTooLarge:
+                raise FetchError(url, f"the answer is larger than {limit} bytes", status=response.status) from None
+        except HttpProblem as cause:
+            raise FetchError(url, render(cause.text_id, cause.facts)) from cause
+        except (ValueError, ssl.SSLError) as cause:
             raise FetchError(url, str(cause) or type(cause).__name__) from cause
+        return Fetched(url, response.status, _joined(response.headers), answer)
+
+    def _context(self) -> ssl.SSLContext:
+        if isinstance(self._verify, bool):
+            self._verify = _context(verify=self._verify)  # only now: many a fetcher never speaks TLS
+        return self._verify
 
 
-def _certificate_of(response: httpx.Response) -> bytes | None:
-    """Return the certificate of the other end; the stream below httpx hands its TLS object out."""
-    tls = response.extensions["network_stream"].get_extra_info("ssl_object")
-    return tls.getpeercert(True) if tls is not None else None
+@dataclass(frozen=True, slots=True)
+class _Address:
+    host: str
+    port: int
+    is_tls: bool
+    target: str
+
+
+def _split(url: str) -> _Address:
+    """Return the parts of an address. Raises ValueError."""
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username is not None:
+        raise ValueError("an address looks like http://host/path or https://host/path")
+    is_tls = parts.scheme == "https"
+    host = parts.hostname if parts.hostname.isascii() else parts.hostname.encode("idna").decode("ascii")
+    target = quote(parts.path or "/", safe=_LEFT_ALONE) + (
+        f"?{quote(parts.query, safe=_LEFT_ALONE)}" * bool(parts.query)
+    )
+    return _Address(host, parts.port or (443 if is_tls else 80), is_tls, target)
+
+
+def _context(*, verify: bool) -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    if not verify:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def _joined(headers: Headers) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for name, value in headers:
+        key = name.lower()
+        found[key] = f"{found[key]}, {value}" if key in found else value
+    return found
 
 
 def expect_ok(answer: Fetched) -> bytes:

@@ -20,7 +20,8 @@ from pathlib import Path
 from typing import Final, Generic, TypeVar
 
 MEMORY_THRESHOLD_BYTES: Final = 64 * 1024
-CHUNK_BYTES: Final = 256 * 1024
+# Small enough that the C library takes it from its heap: larger pieces are mapped and unmapped one by one.
+CHUNK_BYTES: Final = 64 * 1024
 _LOCK_SUFFIX: Final = ".lock"
 
 D = TypeVar("D")

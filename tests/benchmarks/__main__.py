@@ -14,7 +14,7 @@ from typing import Final
 
 from rich.console import Console
 
-from tests.benchmarks import chain, floor, log, report, sign, start
+from tests.benchmarks import chain, floor, idle, large, log, report, sign, start
 from tests.benchmarks.report import Report
 
 FOLDER: Final = Path("build/bench")
@@ -47,6 +47,8 @@ BENCHMARKS: Final[dict[str, Callable[[argparse.Namespace], Report]]] = {
     "log": lambda options: log.run(url=options.database, tiny=options.tiny),
     "chain": _chain,
     "start": lambda options: start.run(tiny=options.tiny),
+    "idle": lambda options: idle.run(factor=options.factor, tiny=options.tiny),
+    "large": lambda options: large.run(factor=options.factor, tiny=options.tiny),
 }
 
 
@@ -56,7 +58,12 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"one of {', '.join(BENCHMARKS)}")
     parser.add_argument("--out", type=Path, default=FOLDER, help="where NAME.json goes")
     parser.add_argument("--tiny", action="store_true", help="a few calls only, to see that it runs")
-    parser.add_argument("--factor", type=float, default=1.0, help="chain: this many times the usual requests")
+    parser.add_argument(
+        "--factor",
+        type=float,
+        default=1.0,
+        help="chain, idle: this many times the usual requests; large: times 1 GiB",
+    )
     parser.add_argument("--algorithm", action="append", choices=floor.FLOORS, help="chain: only this one")
     parser.add_argument("--concurrency", action="append", type=int, help="chain: only this number of callers")
     parser.add_argument("--database", metavar="URL", help="log: an empty database instead of SQLite")

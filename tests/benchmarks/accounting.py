@@ -19,6 +19,13 @@ def peak_rss_mb(pids: Iterable[int]) -> float:
     return sum(_peak_kib(process) for pid in pids for process in family(pid)) * 1024 / 1e6
 
 
+def forget_peaks(pids: Iterable[int]) -> None:
+    """Let the largest resident sizes begin anew from what is resident now (proc(5), clear_refs)."""
+    for pid in pids:
+        for process in family(pid):
+            Path(f"/proc/{process}/clear_refs").write_text("5")
+
+
 def family(pid: int) -> Iterator[int]:
     """Yield a process and everything below it."""
     yield pid

@@ -2,7 +2,7 @@
 
     python -m tests.benchmarks.load --host 127.0.0.1 --port 8080 --connections 64 --requests 4000
 
-Prints one JSON object: requests, failures, first failure, elapsed_s, p50_ms, p99_ms.
+Prints one JSON object: requests, failures, first failure, elapsed_s, p50_ms, p95_ms, p99_ms.
 """
 
 from __future__ import annotations
@@ -94,6 +94,7 @@ async def load(host: str, port: int, connections: int, requests: int, run: str) 
         "first_failure": next(itertools.islice(failures, 1), None),
         "elapsed_s": elapsed_s,
         "p50_ms": ordered[len(ordered) // 2] * 1e3,
+        "p95_ms": ordered[len(ordered) * 95 // 100] * 1e3,
         "p99_ms": ordered[len(ordered) * 99 // 100] * 1e3,
     }
 

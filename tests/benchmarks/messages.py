@@ -1,13 +1,18 @@
-"""The SOAP messages of the chain: 1.5 KB each way, the header echoed as it came."""
+"""What is sent through the gateways: SOAP of 1.5 KB each way, the header echoed as it came, and large bodies."""
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
 from typing import Final
 
 NAMESPACE: Final = "https://surma.example/benchmarks"
 OPERATION: Final = "GetPerson"
 VERSION: Final = "v1"
 SIZE_BYTES: Final = 1536
+BULK: Final = "bulk"
+PIECE: Final = os.urandom(256 * 1024)
+PACKAGE_TYPE: Final = 'multipart/related; type="text/xml"; boundary=b'
 
 INSTANCE: Final = "BENCH"
 CLIENT: Final = "GOV/10000001/SNAP"
@@ -53,3 +58,18 @@ def answer_to(request: bytes) -> bytes:
 def is_answer(body: bytes) -> bool:
     """Whether this is the registry's answer and no fault."""
     return _ANSWER_END in body
+
+
+def large(size_bytes: int) -> Iterator[bytes]:
+    """Yield a body of this size without making it first."""
+    while size_bytes:
+        yield PIECE[:size_bytes]
+        size_bytes -= min(size_bytes, len(PIECE))
+
+
+def package(query_id: str, size_bytes: int) -> Iterator[bytes]:
+    """Yield a request in a package, with one attachment of this size."""
+    yield b"--b\r\nContent-Type: text/xml; charset=UTF-8\r\n\r\n" + request(query_id)
+    yield b"\r\n--b\r\nContent-Type: application/octet-stream\r\nContent-ID: <a@bench>\r\n\r\n"
+    yield from large(size_bytes)
+    yield b"\r\n--b--\r\n"

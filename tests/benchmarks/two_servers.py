@@ -21,7 +21,7 @@ from gateway.landscape.description import (
 )
 from gateway.landscape.federation import Federation, PortsTaken
 from gateway.landscape.processes import Program
-from tests.benchmarks.messages import CLIENT, INSTANCE, PROVIDER
+from tests.benchmarks.messages import BULK, CLIENT, INSTANCE, PROVIDER
 
 CONSUMER: Final = "SS-CONSUMER"
 PRODUCER: Final = "SS-PROVIDER"
@@ -38,7 +38,7 @@ SIGNER_SETTINGS: Final = {
 
 
 def landscape(network: str) -> Landscape:
-    """Return two servers, their members and one service, on loopback addresses below `network`."""
+    """Return two servers, their members, a SOAP and a REST service, on loopback addresses below `network`."""
     consumer, producer = OWNERS
     return Landscape(
         instance=INSTANCE,
@@ -56,7 +56,10 @@ def landscape(network: str) -> Landscape:
             Server(PRODUCER, producer, f"{network}.3.1", (ServerClient(PROVIDER),)),
         ),
         registry=(Registry(REGISTRY, f"{network}.3.2", 8090),),
-        service=(Service(PROVIDER, "WSDL", REGISTRY, "/wsdl", "/soap", allow=(CLIENT,)),),
+        service=(
+            Service(PROVIDER, "WSDL", REGISTRY, "/wsdl", "/soap", allow=(CLIENT,)),
+            Service(PROVIDER, "REST", REGISTRY, "", f"/{BULK}", BULK, allow=(CLIENT,)),
+        ),
     )  # fmt: skip
 
 

@@ -12,14 +12,15 @@ from tests.fuzz.mutations import mutate
 from tests.fuzz.targets import TARGETS, Target
 
 FOUND = Path("build/fuzz")
+SAVED = Path(__file__).with_name("corpus")
 
 
 def fuzz(target: Target, seconds: float, seed: int) -> tuple[int, bytes | None]:
     """Return how many inputs were tried, and the first one that broke the rule."""
     rng = random.Random(seed)
-    seeds = [bytes(one) for one in target.seeds()]
+    seeds = [*map(bytes, target.seeds()), *(path.read_bytes() for path in sorted((SAVED / target.name).glob("*")))]
     until = time.monotonic() + seconds
-    tried = 0
+    tried, most = 0, len(seeds) + 200
     while time.monotonic() < until:
         data = mutate(rng, seeds)
         tried += 1
@@ -29,7 +30,7 @@ def fuzz(target: Target, seconds: float, seed: int) -> tuple[int, bytes | None]:
             continue
         except Exception:
             return tried, data
-        if len(seeds) < 200:
+        if len(seeds) < most:
             seeds.append(data)  # it was accepted: a good place to go on from
     return tried, None
 

@@ -6,7 +6,7 @@ made by our own writers, so that mutations start inside the format.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -25,7 +25,7 @@ from gateway.xroad.globalconf.private_parameters_xml import build_private_parame
 from gateway.xroad.globalconf.shared_parameters_xml import build_shared_parameters, parse_shared_parameters
 from gateway.xroad.globalconf.verification_conf import read_verification_conf
 from gateway.xroad.metadata.wsdl import hide_addresses, rewrite_for_callers
-from gateway.xroad.mime import MultipartParser
+from gateway.xroad.mime import MultipartParser, PartData
 from gateway.xroad.pki.certificates import load_certificate
 from gateway.xroad.pki.csr import parse_csr
 from gateway.xroad.pki.ocsp import verify_ocsp
@@ -36,6 +36,8 @@ from gateway.xroad.rest.target import parse_target
 from gateway.xroad.rest.uxp import to_xroad
 from gateway.xroad.signature.hash_chain import SIGNATURE_CHAIN, verify_hash_chain
 from gateway.xroad.signature.xades_reader import parse_signature
+from gateway.xroad.soap.envelope import scan_envelope
+from gateway.xroad.soap.known_headers import scan_known
 from gateway.xroad.soap.message import SoapMessage, parse_soap
 from gateway.xroad.soap.package import PackageReader, answer_content_type, package_content_type, write_package
 from gateway.xroad.transport.decoder import Side, TransportDecoder
@@ -70,12 +72,32 @@ def _transport_request() -> bytes:
     return b"".join(TransportEncoder((b"ocsp",), boundary=BOUNDARY).encode(signed))
 
 
-def _decode(data: bytes) -> None:
-    decoder = TransportDecoder(
-        f"multipart/mixed; boundary=xtop{BOUNDARY.decode()}", side=Side.REQUEST, open_sink=BytesSink
-    )
-    decoder.feed(data)
-    decoder.finish()
+def _transport_soap() -> bytes:
+    message = a_soap_message(attachments=(an_attachment(), an_attachment(b"")))
+    return b"".join(TransportEncoder((b"ocsp",), boundary=BOUNDARY).encode(world().signed(message)))
+
+
+def _decoded(pieces: Iterable[bytes], side: Side) -> object:
+    content_type = f"multipart/mixed; boundary=xtop{BOUNDARY.decode()}"
+    decoder = TransportDecoder(content_type, side=side, open_sink=BytesSink)
+    for piece in pieces:
+        decoder.feed(piece)
+    return decoder.finish()
+
+
+def _decode(data: bytes, side: Side = Side.REQUEST) -> None:
+    """Read a transport message in one piece and in many: it must be the same message.
+
+    Of several flaws, another may be met first.
+    """
+    pieces = [data[start : start + 97] for start in range(0, len(data), 97)]
+    whole, split = _outcome(lambda: _decoded([data], side)), _outcome(lambda: _decoded(pieces, side))
+    assert whole == split or (isinstance(whole, str) and isinstance(split, str))
+    _decoded([data], side)
+
+
+def _transport_reply() -> bytes:
+    return b"".join(TransportEncoder(boundary=BOUNDARY).encode(world().signed(a_rest_response())))
 
 
 def _package(data: bytes) -> None:
@@ -93,10 +115,42 @@ def _package_seed() -> bytes:
     return package_content_type(message).encode() + b"\n" + b"".join(write_package(message))
 
 
-def _multipart(data: bytes) -> None:
+def _outcome(read: Callable[[], object]) -> object:
+    """Return what a reader returns, or the code it refuses with."""
+    try:
+        return read()
+    except XRoadFault as fault:
+        return fault.code
+
+
+def _events(pieces: Iterable[bytes]) -> list[object]:
+    """Read a multipart in pieces and return its parts: headers and content."""
     parser = MultipartParser(b"b")
-    parser.feed(data)
-    parser.finish()
+    parts: list[object] = []
+    content: list[bytes] = []
+    for event in (*(event for piece in pieces for event in parser.feed(piece)), *parser.finish()):
+        if isinstance(event, PartData):
+            content.append(event.data)
+        else:
+            parts += [b"".join(content), event]
+            content.clear()
+    return parts
+
+
+def _multipart(data: bytes) -> None:
+    """Read a multipart in one piece, byte by byte, and in halves: it must be the same multipart."""
+    small = data[:4096]
+    whole = _outcome(lambda: _events([small]))
+    assert whole == _outcome(lambda: _events(small[at : at + 1] for at in range(len(small))))
+    assert whole == _outcome(lambda: _events([small[: len(small) // 2], small[len(small) // 2 :]]))
+    _events([data])
+
+
+def _known_soap(data: bytes) -> None:
+    """Read an envelope as one of a known caller: it must be what the scanner sees in it."""
+    scan_known(soap_bytes())
+    assert _outcome(lambda: scan_known(data)) == _outcome(lambda: scan_envelope(data))
+    scan_known(data)
 
 
 def _status(data: bytes) -> None:
@@ -174,7 +228,9 @@ TARGETS: dict[str, Target] = {
         Target("rest-target", _text(parse_target), lambda: [b"/r1/A/B/C/D/E/path%20x?q=1", b"/r1/A/B/C/D%2FX/E/"]),
         Target("uxp-request", _uxp_request, lambda: UXP),
         Target("rest-part", parse_rest_message, lambda: [a_rest_request().raw, a_rest_response().raw]),
-        Target("transport", _decode, lambda: [_transport_request()]),
+        Target("soap-known", _known_soap, lambda: [soap_bytes(), a_soap_message().raw, SOAP12]),
+        Target("transport", _decode, lambda: [_transport_request(), _transport_soap()]),
+        Target("transport-reply", lambda d: _decode(d, Side.RESPONSE), lambda: [_transport_reply(), _transport_soap()]),
         Target("signature", parse_signature, lambda: [world().sign(a_rest_request()).xml]),
         Target("hash-chain", _chain, lambda: [_chain_seed()]),
         Target("container", read_container, lambda: [world().container(a_rest_request(body=b"body"))]),

@@ -71,7 +71,7 @@ class HttpLimits(_Bounded):
     max_headers: int = 128
     max_body_bytes: int = 1 << 40
     max_connections: int = 4096
-    max_connections_per_address: int = 1024
+    max_connections_per_address: int = 2048
     buffer_bytes: int = 256 * 1024
 
     BOUNDS: ClassVar[dict[str, tuple[float, float]]] = {

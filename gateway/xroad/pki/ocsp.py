@@ -132,7 +132,9 @@ def _parse(response_der: bytes) -> _Parsed:
         _ = response.responder_name, response.responder_key_hash
         ders = [c.public_bytes(serialization.Encoding.DER) for c in response.certificates]
     except (ValueError, TypeError, NotImplementedError, OverflowError, UnsupportedAlgorithm) as bad:
-        raise _refused("pki.ocsp_malformed", size_bytes=len(response_der), reason=str(bad)[:200]) from bad
+        # What stands behind the colon is a dump of the parser's state, no sentence.
+        reason = str(bad).partition(":")[0][:200]
+        raise _refused("pki.ocsp_malformed", size_bytes=len(response_der), reason=reason) from bad
     if not singles:
         raise _refused("pki.ocsp_malformed", size_bytes=len(response_der), reason="no answer")
     return _Parsed(response, tuple(singles), tuple(load_certificate(der) for der in ders))

@@ -157,12 +157,15 @@ class TransportDecoder:
         content_type = header_of(headers, "content-type")
         media_type = _media_type(content_type)
         if self._place is Place.END:
-            raise MalformedMessage("invalid_message", "transport.after_signature", value=media_type)
+            raise MalformedMessage("invalid_message", "transport.after_signature", value=media_type or "—")
         kind = KINDS.get(media_type)
         step = None if kind is None else ORDER[self._place].get(kind)
         if kind is None or step is None or kind is _OTHER_SIDE[self._side]:
             raise MalformedMessage(
-                "invalid_content_type", "transport.unexpected_part", value=media_type, place=self._place.name.lower()
+                "invalid_content_type",
+                "transport.unexpected_part",
+                value=media_type or "—",
+                place=self._place.name.lower(),
             )
         limits = self._limits
         if kind in _SOAP_KINDS:

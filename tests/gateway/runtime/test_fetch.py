@@ -77,12 +77,33 @@ async def test_proxies_of_the_environment_are_ignored(url: str, monkeypatch: pyt
         assert (await fetcher.get(f"{url}/echo")).status == 200
 
 
-@pytest.mark.parametrize("address", ["http://127.0.0.1:1/", "nonsense", "ftp://127.0.0.1/x", "http://[::bad/"])
+@pytest.mark.parametrize(
+    "address",
+    ["http://127.0.0.1:1/", "nonsense", "ftp://127.0.0.1/x", "http://[::bad/", "http://host:port/", "http://a:b@c/"],
+)
 async def test_address_that_does_not_answer_is_named(fetcher: Fetcher, address: str) -> None:
     with pytest.raises(FetchError) as caught:
         await fetcher.get(address)
     assert caught.value.url == address
     assert caught.value.status is None
+
+
+async def test_address_is_sent_encoded_once(fetcher: Fetcher, url: str) -> None:
+    assert (await fetcher.get(f"{url}/a%20b c/ї?q=%2F")).headers["x-path"] == "/a b c/ї".encode().decode("latin-1")
+
+
+async def test_problem_is_told_in_a_sentence(fetcher: Fetcher) -> None:
+    with pytest.raises(FetchError, match=r"No connection to 127\.0\.0\.1:1 "):
+        await fetcher.get("http://127.0.0.1:1/")
+
+
+async def test_certificate_that_nobody_known_issued_is_refused(tmp_path: Path) -> None:
+    context = server_context(*ensure_tls_files(tmp_path, "registry", datetime.now(UTC)))
+    async with ControlServer(Listener(echo, ssl_context=context)) as server, Fetcher(timeout_s=5) as fetcher:
+        with pytest.raises(FetchError, match="No TLS"):
+            await fetcher.get(f"{server.url}/echo")
+        async with Fetcher(verify=False, timeout_s=5) as trusting:
+            assert (await trusting.get(f"{server.url}/echo")).status == 200
 
 
 async def test_certificate_of_the_other_end_is_shown_before_its_answer_counts(tmp_path: Path) -> None:
