@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Awaitable, Callable
 from typing import Final
 
@@ -15,7 +16,6 @@ from gateway.consumer.evidence import Evidence
 from gateway.consumer.rest import exchange_rest
 from gateway.consumer.soap import exchange_soap, soap_fault
 from gateway.consumer.uxp import exchange_uxp
-from gateway.exchange.boundaries import new_request_id
 from gateway.exchange.faults import FaultStyle, Origin, render_fault
 from gateway.exchange.http_response import http_response
 from gateway.exchange.outcome import let_go, observe
@@ -49,7 +49,7 @@ class ConsumerApp:
             request.body,
             request.peer_certificate,
             request.scheme == "https",
-            new_request_id(),
+            str(uuid.uuid4()),
         )
         path = target.partition("?")[0]
         if path in self._evidence.paths:
@@ -61,14 +61,14 @@ class ConsumerApp:
         return http_response(answer)
 
     async def _exchange(self, inbound: InboundRequest, carry: Carry) -> OutboundResponse:
-        timeline = Timeline(self._now_ms())
+        timeline = Timeline(self._deps.clock.now_ms())
         error: Exception | None = None
         try:
             response = await carry(inbound, self._deps, timeline)
         except Exception as failure:  # the edge: every failure is answered
             error = failure
             response = self._fault(failure, inbound, carry)
-        timeline.response_out_ms = self._now_ms()
+        timeline.response_out_ms = self._deps.clock.now_ms()
         observe(Origin.CONSUMER, inbound.id, timeline, error)
         let_go(error)
         return response
@@ -85,9 +85,6 @@ class ConsumerApp:
                 rest = build_rest_fault(fault.code, fault.text, fault.detail, accept)
             return OutboundResponse(rest.status, rest.headers, rest.body, len(rest.body))
         return soap_fault(fault, inbound, language)
-
-    def _now_ms(self) -> int:
-        return self._deps.clock.now_ms()
 
 
 def origin_form(target: str) -> str:

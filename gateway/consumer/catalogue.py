@@ -120,7 +120,7 @@ class Catalogue:
         headers = (("Content-Type", TEXT_XML_UTF8),)
         internal = self._deps.internal_certificate
         request = InboundRequest("POST", "/", headers, _once(question), internal, True, request_id)
-        timeline = Timeline(self._now_ms())
+        timeline = Timeline(self._deps.clock.now_ms())
         error: Exception | None = None
         try:
             answer = await exchange_soap(request, self._deps, timeline)
@@ -128,7 +128,7 @@ class Catalogue:
             error = failure
             raise
         finally:
-            timeline.response_out_ms = self._now_ms()
+            timeline.response_out_ms = self._deps.clock.now_ms()
             observe(Origin.CONSUMER, request_id, timeline, error)
         with blame(Party.SERVICE):
             return wsdl_of(read_answer(answer))
@@ -139,9 +139,6 @@ class Catalogue:
         body = f"{fault.code}: {fault.text}".encode("utf-8", "replace")
         headers = (("Content-Type", "text/plain; charset=utf-8"),)
         return OutboundResponse(status_of(failure), headers, body, len(body))
-
-    def _now_ms(self) -> int:
-        return int(self._deps.clock.now().timestamp() * 1000)
 
 
 def read_query(query: str) -> dict[str, str]:

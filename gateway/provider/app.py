@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Awaitable, Callable
 
-from gateway.exchange.boundaries import new_request_id
 from gateway.exchange.faults import Origin, render_fault
 from gateway.exchange.http_response import http_response
 from gateway.exchange.outcome import let_go, observe
@@ -31,7 +31,7 @@ class ProviderApp:
     async def __call__(self, request: Request) -> Response:
         """Serve one exchange; whatever goes wrong becomes a SOAP fault, which is what peers read."""
         inbound = self._inbound(request)
-        timeline = Timeline(self._now_ms())
+        timeline = Timeline(self._deps.clock.now_ms())
         error: Exception | None = None
         try:
             if request.method != "POST":
@@ -42,7 +42,7 @@ class ProviderApp:
         except Exception as failure:  # the edge: every failure is answered
             error = failure
             response = self.fault(failure, inbound.id)
-        timeline.response_out_ms = self._now_ms()
+        timeline.response_out_ms = self._deps.clock.now_ms()
         observe(Origin.PROVIDER, inbound.id, timeline, error)
         let_go(error)
         return http_response(response, close=self._close)
@@ -59,7 +59,7 @@ class ProviderApp:
         return serve_rest if inbound.header(MESSAGE_TYPE) == REST_MESSAGE else serve_soap
 
     def _inbound(self, request: Request) -> InboundRequest:
-        request_id = header_of(request.headers, REQUEST_ID) or new_request_id()
+        request_id = header_of(request.headers, REQUEST_ID) or str(uuid.uuid4())
         return InboundRequest(
             request.method,
             request.target,
@@ -69,6 +69,3 @@ class ProviderApp:
             True,
             request_id,
         )
-
-    def _now_ms(self) -> int:
-        return self._deps.clock.now_ms()

@@ -1,20 +1,12 @@
-"""Request ids and boundaries."""
+"""Boundaries of transport messages."""
 
 from __future__ import annotations
 
-import uuid
-
-from gateway.exchange.boundaries import new_boundary, new_request_id
+from gateway.exchange.boundaries import new_boundary
 
 
-def test_request_ids_are_random_uuids() -> None:
-    ids = {new_request_id() for _ in range(200)}
+def test_boundaries_are_letters_and_new_each_time() -> None:
+    made = {new_boundary() for _ in range(100)}
 
-    assert len(ids) == 200
-    assert {(uuid.UUID(made).version, uuid.UUID(made).variant) for made in ids} == {(4, uuid.RFC_4122)}
-    assert all(str(uuid.UUID(made)) == made for made in ids)
-
-
-def test_boundaries_are_letters() -> None:
-    assert new_boundary().isalpha()
-    assert new_boundary() != new_boundary()
+    assert len(made) == 100
+    assert all(letters.isalpha() and len(letters) == 30 for letters in made)
