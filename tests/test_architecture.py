@@ -13,7 +13,7 @@ PACKAGES = ("gateway", "central_services", "registry_adapters")
 
 # The core's tiers: each imports only itself and what stands before it.
 CORE_TIERS = (
-    ("facts", "faults", "identifiers", "digests", "bodies", "xml", "mime"),
+    ("facts", "forms", "faults", "identifiers", "digests", "bodies", "xml", "mime"),
     ("soap", "rest", "pki"),
     ("globalconf",),
     ("signature",),

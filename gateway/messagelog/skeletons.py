@@ -12,13 +12,10 @@ length had them is tried before searching.
 from __future__ import annotations
 
 import hashlib
-import itertools
 import re
-import struct
 from typing import Final, NamedTuple
 
-MAX_LENGTHS: Final = 256
-MAX_LAYOUTS: Final = 4  # per length: more signers than that rarely agree on it
+from gateway.xroad.forms import Forms
 
 # The opening tag, then the text to take out. A text has no `<`, so `<` separates the values.
 _VALUE: Final = re.compile(
@@ -34,29 +31,17 @@ class SplitSignature(NamedTuple):
     values: bytes | None
 
 
-class _Layout(NamedTuple):
-    """A skeleton's pieces and where they stood: each before a value, the last one after all of them."""
-
-    last: bytes
-    form: struct.Struct  # piece, value, piece, value, …
-    pieces: tuple[bytes, ...]
-    key: bytes
-    skeleton: bytes
-
-
-_layouts: dict[int, tuple[_Layout, ...]] = {}
+_forms: Final = Forms[tuple[bytes, bytes]]()  # keeps key and skeleton
 
 
 def split(signature: bytes) -> SplitSignature:
     """Split a signature into skeleton and values."""
-    for last, form, pieces, key, skeleton in _layouts.get(len(signature), ()):
-        # The last piece has the certificates: it tells signers apart without copying anything.
-        if signature.endswith(last):
-            found = form.unpack_from(signature)
-            if found[::2] == pieces:
-                values = b"<".join(found[1::2])
-                if values.count(b"<") == len(pieces) - 1:
-                    return SplitSignature(key, skeleton, values)
+    known = _forms.find(signature, len(signature))
+    if known is not None:
+        texts, (key, skeleton) = known
+        values = b"<".join(texts)
+        if values.count(b"<") == len(texts) - 1:
+            return SplitSignature(key, skeleton, values)
     return _search(signature)
 
 
@@ -64,19 +49,12 @@ def _search(signature: bytes) -> SplitSignature:
     spans = [match.span(2) for match in _VALUE.finditer(signature)]
     if not spans:
         return SplitSignature(hashlib.sha256(signature).digest(), signature, None)
-    borders = [0, *(border for span in spans for border in span)]
-    form = struct.Struct("".join([f"{end - start}s" for start, end in itertools.pairwise(borders)]))
-    found, last = form.unpack_from(signature), signature[borders[-1] :]
-    skeleton = b"".join(found[::2]) + last
-    layout = _Layout(last, form, found[::2], hashlib.sha256(skeleton).digest(), skeleton)
-    _remember(len(signature), layout)
-    return SplitSignature(layout.key, skeleton, b"<".join(found[1::2]))
-
-
-def _remember(length: int, layout: _Layout) -> None:
-    if length not in _layouts and len(_layouts) >= MAX_LENGTHS:
-        _layouts.clear()
-    _layouts[length] = (layout, *_layouts.get(length, ()))[:MAX_LAYOUTS]
+    ends = [0, *(end for _, end in spans)]
+    starts = [*(start for start, _ in spans), len(signature)]
+    skeleton = b"".join([signature[end:start] for end, start in zip(ends, starts, strict=True)])
+    key = hashlib.sha256(skeleton).digest()
+    _forms.remember(signature, len(signature), spans, (key, skeleton))
+    return SplitSignature(key, skeleton, b"<".join([signature[start:end] for start, end in spans]))
 
 
 def join(skeleton: bytes, values: bytes | None) -> bytes:

@@ -12,7 +12,6 @@ This decides nothing: a skeleton is remembered when a document was read, and tex
 from __future__ import annotations
 
 import re
-import struct
 from binascii import Error as Base64Error
 from binascii import a2b_base64, b2a_base64
 from collections.abc import Sequence
@@ -22,6 +21,7 @@ from typing import Final
 
 from gateway.xroad.digests import Digest, DigestAlgorithm
 from gateway.xroad.facts import fact
+from gateway.xroad.forms import Forms
 from gateway.xroad.signature.xades_reader import SignatureReference, XadesSignature, parse_signature
 
 MAX_BYTES: Final = 32 * 1024
@@ -88,56 +88,41 @@ class _Skeleton:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class _Places:
-    """How a document was cut: around, text, around, …, around; tried first on the next of its length."""
-
-    form: struct.Struct
-    around: tuple[bytes, ...]
-    skeleton: _Skeleton
-
-    def find(self, xml: bytes) -> _Cut | None:
-        """Return the texts, if this document differs from the last one in them alone."""
-        pieces = self.form.unpack(xml)
-        *digests, value, time = pieces[1::2]
-        if pieces[::2] == self.around and _plain(b"\n".join([*digests, value])) and _DATE.fullmatch(time):
-            return _Cut(self.around, tuple(digests), value, time)
-        return None
-
-
 _known: dict[tuple[bytes, ...], _Skeleton] = {}
-_places: dict[int, _Places] = {}  # by the length of the document
+_forms: Final = Forms[_Skeleton]()
 
 
 def read_signature(xml: bytes) -> XadesSignature:
     """Return what `parse_signature` returns, or raise what it raises."""
-    places = _places.get(len(xml))
-    cut = None if places is None else places.find(xml)
-    if places is not None and cut is not None:
-        return places.skeleton.fill(cut) or parse_signature(xml)
+    found = _forms.find(xml, len(xml))
+    if found is not None:
+        (*digests, value, time), skeleton = found
+        if _may_stand(digests, value, time):
+            return skeleton.fill(_Cut((), tuple(digests), value, time)) or parse_signature(xml)
     cut = _cut(xml)
     if cut is None:
         return parse_signature(xml)
-    skeleton = _known.get(cut.around)
-    if skeleton is not None:
-        if len(_places) >= MAX_SKELETONS:
-            _places.clear()
-        _places[len(xml)] = _places_of(cut, skeleton)
-        return skeleton.fill(cut) or parse_signature(xml)
+    known = _known.get(cut.around)
+    if known is not None:
+        _forms.remember(xml, len(xml), _spans_of(cut), known)
+        return known.fill(cut) or parse_signature(xml)
     facts = parse_signature(xml)
     made = _skeleton_of(facts, cut)
     if made is not None:
         if len(_known) >= MAX_SKELETONS:
             _known.clear()
-            _places.clear()
+            _forms.clear()
         _known[cut.around] = made
     return facts
 
 
-def _places_of(cut: _Cut, skeleton: _Skeleton) -> _Places:
-    texts = (*cut.digests, cut.value, cut.time, b"")
-    sizes = [len(piece) for pair in zip(cut.around, texts, strict=True) for piece in pair][:-1]
-    return _Places(struct.Struct("".join([f"{size}s" for size in sizes])), cut.around, skeleton)
+def _spans_of(cut: _Cut) -> list[tuple[int, int]]:
+    spans, position = [], 0
+    for piece, text in zip(cut.around, (*cut.digests, cut.value, cut.time), strict=False):
+        start = position + len(piece)
+        position = start + len(text)
+        spans.append((start, position))
+    return spans
 
 
 def _cut(xml: bytes) -> _Cut | None:
@@ -151,7 +136,7 @@ def _cut(xml: bytes) -> _Cut | None:
     value, time = rest[value_at:value_end], rest[time_at:time_end]
     if len(xml) > MAX_BYTES or not digests or not 0 < value_at < value_end < time_at < time_end:
         return None
-    if not _plain(b"\n".join([*digests, value])) or not _DATE.fullmatch(time):
+    if not _may_stand(digests, value, time):
         return None
     around = (
         b"".join(first) + _DIGEST,
@@ -163,8 +148,10 @@ def _cut(xml: bytes) -> _Cut | None:
     return _Cut(around, digests, value, time)
 
 
-def _plain(text: bytes) -> bool:
-    return not text.replace(_RETURN, b"").translate(None, _LETTERS)
+def _may_stand(digests: Sequence[bytes], value: bytes, time: bytes) -> bool:
+    """Whether texts have letters only that mean themselves, in any document."""
+    text = b"\n".join([*digests, value])
+    return not text.replace(_RETURN, b"").translate(None, _LETTERS) and _DATE.fullmatch(time) is not None
 
 
 def _skeleton_of(facts: XadesSignature, cut: _Cut) -> _Skeleton | None:

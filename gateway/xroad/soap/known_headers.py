@@ -13,13 +13,12 @@ fit is scanned whole, so every refusal is the scanner's.
 from __future__ import annotations
 
 import re
-import struct
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Final
 from xml.parsers import expat
 
 from gateway.xroad.facts import fact
+from gateway.xroad.forms import Forms
 from gateway.xroad.soap.envelope import ENVELOPE11, ENVELOPE12, SECTIONS, SEPARATOR, Envelope, Layout, scan_envelope
 from gateway.xroad.xml import MAX_XML_DEPTH
 
@@ -61,22 +60,8 @@ class _Known:
     fault: str
 
 
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """How the last header of its length was cut: around, text, around, …, around."""
-
-    form: struct.Struct
-    cut: _Cut
-    known: _Known
-
-    def fits(self, raw: bytes) -> bool:
-        """Whether this header differs from that one in its texts alone."""
-        pieces = self.form.unpack_from(raw)
-        return pieces[::2] == self.cut.around and not b"".join(pieces[1::2]).translate(None, _LETTERS)
-
-
 _known: dict[tuple[bytes, ...], _Known] = {}
-_places: dict[int, _Place] = {}
+_forms: Final = Forms[tuple[_Cut, _Known]]()
 
 
 def scan_known(raw: bytes) -> Envelope:
@@ -84,9 +69,9 @@ def scan_known(raw: bytes) -> Envelope:
     end = _header_end(raw) if len(raw) <= MAX_BYTES else 0
     if end <= 0:
         return scan_envelope(raw)
-    place = _places.get(end)
-    if place is not None and place.fits(raw):
-        cut, known = place.cut, place.known
+    form = _forms.find(raw, end)
+    if form is not None and not b"".join(form[0]).translate(None, _LETTERS):
+        cut, known = form[1]
     else:
         cut = _cut(raw, end)
         found = _known.get(cut.around)
@@ -95,7 +80,7 @@ def scan_known(raw: bytes) -> Envelope:
             _remember(raw, cut, envelope)
             return envelope
         known = found
-        _keep_place(cut, known)
+        _forms.remember(raw, end, [(start, stop) for _, start, stop in cut.spans], (cut, known))
     body_name = _body_name(known, raw[end:])
     return scan_envelope(raw) if body_name is None else _fill(known, cut, raw, body_name)
 
@@ -115,14 +100,6 @@ def _cut(raw: bytes, end: int) -> _Cut:
         spans.append((found.start(), start, stop))
         position = stop
     return _Cut(end, (*around, raw[position:end]), tuple(spans))
-
-
-def _keep_place(cut: _Cut, known: _Known) -> None:
-    if len(_places) >= MAX_KNOWN:
-        _places.clear()
-    borders = [0, *(border for _, start, stop in cut.spans for border in (start, stop)), cut.end]
-    form = struct.Struct("".join([f"{stop - start}s" for start, stop in pairwise(borders)]))
-    _places[cut.end] = _Place(form, cut, known)
 
 
 class _Unusual(Exception):  # noqa: N818  it never leaves this module
@@ -181,6 +158,6 @@ def _remember(raw: bytes, cut: _Cut, found: Envelope) -> None:
         return  # a text is something else, or a place would move with the texts
     if len(_known) >= MAX_KNOWN:
         _known.clear()
-        _places.clear()
+        _forms.clear()
     _, body, fault = SECTIONS[ENVELOPE12 if found.is_soap12 else ENVELOPE11]
     _known[cut.around] = _Known(raw[: layout.header], found, names, body, fault)

@@ -28,7 +28,7 @@ def soap(message_id: str = "m-1", body: bytes = BODY, **fields: object) -> bytes
 
 def learn(raw: bytes) -> None:
     known_headers._known.clear()
-    known_headers._places.clear()
+    known_headers._forms.clear()
     scan_known(raw)
     assert len(known_headers._known) == 1
 
@@ -91,7 +91,7 @@ def test_texts_that_mean_more_than_themselves_are_scanned(text: str) -> None:
 )
 def test_odd_headers_are_read_as_the_scanner_reads_them(inside: bytes) -> None:
     known_headers._known.clear()
-    known_headers._places.clear()
+    known_headers._forms.clear()
     for message_id in ("m-1", "m-22", "m-333"):
         raw = soap(message_id).replace(b"<xrd:id>", inside + b"<xrd:id>", 1)
         for changed in (
