@@ -8,26 +8,35 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Awaitable, Callable
-from typing import Final
+from typing import Final, NamedTuple
 
 from gateway.consumer.catalogue import Catalogue
 from gateway.consumer.deps import ConsumerDeps
 from gateway.consumer.evidence import Evidence
-from gateway.consumer.rest import exchange_rest
+from gateway.consumer.rest import exchange_rest, rest_fault
 from gateway.consumer.soap import exchange_soap, soap_fault
-from gateway.consumer.uxp import exchange_uxp
-from gateway.exchange.faults import FaultStyle, Origin, render_fault
+from gateway.consumer.uxp import exchange_uxp, uxp_fault
+from gateway.exchange.faults import FaultStyle, Origin, RenderedFault, render_fault
 from gateway.exchange.http_response import http_response
 from gateway.exchange.outcome import let_go, observe
 from gateway.exchange.requests import InboundRequest, OutboundResponse, Timeline
 from gateway.runtime.http.model import Response
 from gateway.runtime.http.server import Request
 from gateway.runtime.texts import choose_language
-from gateway.xroad.rest.faults import build_rest_fault
 from gateway.xroad.rest.target import PREFIX
-from gateway.xroad.rest.uxp import build_uxp_fault, is_uxp
+from gateway.xroad.rest.uxp import is_uxp
 
-Carry = Callable[[InboundRequest, ConsumerDeps, Timeline], Awaitable[OutboundResponse]]
+
+class Dialect(NamedTuple):
+    """One way to speak to information systems: how a request is carried, and how a fault is told."""
+
+    carry: Callable[[InboundRequest, ConsumerDeps, Timeline], Awaitable[OutboundResponse]]
+    fault: Callable[[RenderedFault, InboundRequest, str], OutboundResponse]
+
+
+SOAP: Final = Dialect(exchange_soap, soap_fault)
+REST: Final = Dialect(exchange_rest, rest_fault)
+UXP: Final = Dialect(exchange_uxp, uxp_fault)
 _SCHEMES: Final = ("http", "https")
 
 
@@ -57,34 +66,27 @@ class ConsumerApp:
         elif self._catalogue.takes(request.method, path):
             answer = await self._catalogue.answer(path, inbound)
         else:
-            answer = await self._exchange(inbound, _carrier_of(path))
+            answer = await self._exchange(inbound, _dialect_of(path))
         return http_response(answer)
 
-    async def _exchange(self, inbound: InboundRequest, carry: Carry) -> OutboundResponse:
+    async def _exchange(self, inbound: InboundRequest, dialect: Dialect) -> OutboundResponse:
         timeline = Timeline(self._deps.clock.now_ms())
         error: Exception | None = None
         try:
-            response = await carry(inbound, self._deps, timeline)
+            response = await dialect.carry(inbound, self._deps, timeline)
         except Exception as failure:  # the edge: every failure is answered
             error = failure
-            response = self._fault(failure, inbound, carry)
+            response = self._fault(failure, inbound, dialect)
         timeline.response_out_ms = self._deps.clock.now_ms()
         observe(Origin.CONSUMER, inbound.id, timeline, error)
         let_go(error)
         return response
 
-    def _fault(self, failure: Exception, inbound: InboundRequest, carry: Carry) -> OutboundResponse:
+    def _fault(self, failure: Exception, inbound: InboundRequest, dialect: Dialect) -> OutboundResponse:
         language = choose_language(inbound.header("accept-language"), self._deps.style.language)
         style = FaultStyle(self._deps.style.spelling, language)
         fault = render_fault(failure, Origin.CONSUMER, style, inbound.id)
-        if carry is not exchange_soap:
-            accept = ",".join(value for name, value in inbound.headers if name.lower() == "accept")
-            if carry is exchange_uxp:
-                rest = build_uxp_fault(fault.code, fault.text, fault.detail, accept, inbound.id)
-            else:
-                rest = build_rest_fault(fault.code, fault.text, fault.detail, accept)
-            return OutboundResponse(rest.status, rest.headers, rest.body, len(rest.body))
-        return soap_fault(fault, inbound, language)
+        return dialect.fault(fault, inbound, language)
 
 
 def origin_form(target: str) -> str:
@@ -101,7 +103,7 @@ def origin_form(target: str) -> str:
     return rest[end:] if rest[end : end + 1] == "/" else f"/{rest[end:]}"
 
 
-def _carrier_of(path: str) -> Carry:
+def _dialect_of(path: str) -> Dialect:
     if path.startswith(f"/{PREFIX}/"):
-        return exchange_rest
-    return exchange_uxp if is_uxp(path) else exchange_soap
+        return REST
+    return UXP if is_uxp(path) else SOAP

@@ -7,10 +7,12 @@ from gateway.consumer.deps import ConsumerDeps
 from gateway.consumer.dispatch import send
 from gateway.consumer.routing import routes_to
 from gateway.exchange.bodies import spool_body
+from gateway.exchange.faults import RenderedFault
 from gateway.exchange.requests import InboundRequest, OutboundResponse, Timeline
 from gateway.exchange.signing import sign_message
 from gateway.exchange.verification import verify_message
 from gateway.messagelog.model import Side
+from gateway.xroad.rest.faults import build_rest_fault
 from gateway.xroad.rest.message import RestRequest, RestResponse, build_rest_request, check_rest_consistency
 
 
@@ -57,3 +59,14 @@ def rest_response(response: RestResponse) -> OutboundResponse:
     return OutboundResponse(
         response.status, response.headers, response.body.chunks(), response.body.size, response.reason
     )
+
+
+def rest_fault(fault: RenderedFault, request: InboundRequest, _language: str) -> OutboundResponse:
+    """Answer with a fault in the form that the caller accepts."""
+    rest = build_rest_fault(fault.code, fault.text, fault.detail, accept_of(request))
+    return OutboundResponse(rest.status, rest.headers, rest.body, len(rest.body))
+
+
+def accept_of(request: InboundRequest) -> str:
+    """Return all Accept headers as one; an empty text when there is none."""
+    return ",".join(value for name, value in request.headers if name.lower() == "accept")
