@@ -7,34 +7,25 @@ information system behind the provider answers with the recorded bytes. What may
 from __future__ import annotations
 
 import base64
-import dataclasses
 import json
 import re
 from collections.abc import AsyncIterator
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 import pytest
 import pytest_asyncio
 from lxml import etree
 
-from gateway.landscape.description import (
-    Landscape,
-    Member,
-    MemberClass,
-    Registry,
-    Server,
-    ServerClient,
-    Service,
-)
-from gateway.settings import FaultSettings, GatewaySettings
+from gateway.landscape.description import Landscape, Registry, Service
 from gateway.xroad.bodies import BytesBody
 from gateway.xroad.rest.message import parse_rest_request, rest_request_hash
 from tests.factories.recordings import Recording, find_vectors, parse_recording, read_recording
 from tests.factories.security_server import a_wsdl
 from tests.landscape import Federation, a_federation, records_of
 from tests.scenarios.raw import exchange
+from tests.scenarios.recorded import EVERYBODY, NOTICE, PROVIDER, in_the_old_spelling, recorded_landscape
 from tests.scenarios.wire import WireRequest, WireServer, http_answer
 
 pytestmark = [pytest.mark.scenario, pytest.mark.asyncio(loop_scope="module")]
@@ -76,7 +67,6 @@ MAY_DIFFER: Final[dict[str, dict[str, str]]] = {
     },
 }
 
-NOTICE: Final = "Out of service until spring"
 FOLDER: Final = find_vectors()
 CASES: Final = [] if FOLDER is None else sorted(path.name for path in (FOLDER / "consumer").glob("rest-*"))
 
@@ -85,40 +75,19 @@ CASES: Final = [] if FOLDER is None else sorted(path.name for path in (FOLDER / 
 
 
 def of_the_recordings(landscape: Landscape) -> Landscape:
-    """Return the landscape of the recordings: SS1 and SS3 ask, SS2 answers."""
-    client, inter, service = "GOV/1001/client", "ORG/3003/inter", "COM/2002/service"
-    network = landscape.central.address.rpartition(".")[0].rpartition(".")[0]
-    everybody = (client, inter)
-    return dataclasses.replace(
+    """Return the landscape of the recordings with its REST services, and one of SOAP."""
+    system = "information system"
+    return recorded_landscape(
         landscape,
-        instance="TEST",
-        management_provider="GOV/1000/MANAGEMENT",
-        member_class=tuple(MemberClass(code, code) for code in ("GOV", "COM", "ORG")),
-        member=(
-            Member("GOV/1000", "Centre", ("MANAGEMENT",)),
-            Member("GOV/1001", "Asks", ("client",)),
-            Member("COM/2002", "Answers", ("service",)),
-            Member("ORG/3003", "Asks too", ("inter",)),
-        ),
-        server=(
-            Server("SS1", "GOV/1001", f"{network}.2.1", (ServerClient(client),)),
-            Server("SS2", "COM/2002", f"{network}.3.1", (ServerClient(service),)),
-            Server("SS3", "ORG/3003", f"{network}.4.1", (ServerClient(inter),)),
-        ),
-        registry=(Registry("information system", f"{network}.3.2", 9000), Registry("nobody", f"{network}.3.3", 9999)),
+        registry=(Registry(system, "127.0.7.9", 9000), Registry("nobody", "127.0.7.10", 9999)),
         service=(
-            Service(service, "REST", "information system", "", "/rest", "echo", everybody),
-            Service(service, "REST", "information system", "", "/closed", "noaccess"),
-            Service(service, "REST", "information system", "", "/off", "off", everybody),
-            Service(service, "REST", "nobody", "", "/down", "down", everybody),
-            Service(service, "WSDL", "information system", "/wsdl", "/soap", allow=everybody),
+            Service(PROVIDER, "REST", system, "", "/rest", "echo", EVERYBODY),
+            Service(PROVIDER, "REST", system, "", "/closed", "noaccess"),
+            Service(PROVIDER, "REST", system, "", "/off", "off", EVERYBODY),
+            Service(PROVIDER, "REST", "nobody", "", "/down", "down", EVERYBODY),
+            Service(PROVIDER, "WSDL", system, "/wsdl", "/soap", allow=EVERYBODY),
         ),
     )
-
-
-def in_camel_case(settings: GatewaySettings) -> GatewaySettings:
-    """Spell codes as the recorded release does."""
-    return replace(settings, faults=FaultSettings(spelling="CamelCase"))
 
 
 @dataclass
@@ -148,7 +117,7 @@ async def recorded(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Re
 
     try:
         async with a_federation(
-            tmp_path_factory.mktemp("recorded"), change=of_the_recordings, tune=in_camel_case, stand_in=stand_in
+            tmp_path_factory.mktemp("recorded"), change=of_the_recordings, tune=in_the_old_spelling, stand_in=stand_in
         ) as federation:
             await switch_off(federation, "off")
             yield Recorded(federation, systems[0])

@@ -8,7 +8,6 @@ compared byte for byte.
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import re
 from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -19,24 +18,16 @@ import pytest
 import pytest_asyncio
 from lxml import etree
 
-from gateway.landscape.description import (
-    Landscape,
-    Member,
-    MemberClass,
-    Registry,
-    Server,
-    ServerClient,
-    Service,
-)
+from gateway.landscape.description import Landscape, Registry, Service
 from gateway.main import Gateway
 from gateway.runtime.admin_client import AdminApi
-from gateway.settings import FaultSettings, GatewaySettings
 from gateway.xroad.bodies import BytesSink
 from gateway.xroad.soap.message import SoapMessage
 from gateway.xroad.soap.package import PackageReader
 from gateway.xroad.transport.decoder import Side, TransportDecoder
 from tests.factories.recordings import Recording, find_vectors, parse_recording, read_case, read_recording
 from tests.landscape import Federation, a_federation, records_of
+from tests.scenarios.recorded import EVERYBODY, NOTICE, PROVIDER, in_the_old_spelling, recorded_landscape
 from tests.scenarios.wire import WireRequest, WireServer, http_answer
 
 pytestmark = [pytest.mark.scenario, pytest.mark.asyncio(loop_scope="module")]
@@ -97,39 +88,19 @@ CASES: Final = soap_cases() or [
 
 def as_recorded(landscape: Landscape) -> Landscape:
     """Return the members, servers and services that the recordings name."""
-    open_to = ("GOV/1001/client", "GOV/1001/other", "ORG/3003/inter")
-    service = "COM/2002/service"
-    return dataclasses.replace(
+    system = "information-system"
+    return recorded_landscape(
         landscape,
-        instance="TEST",
-        management_provider="GOV/1099/management",
-        member_class=tuple(MemberClass(code, code) for code in ("GOV", "COM", "ORG")),
-        member=(
-            Member("GOV/1001", "Consumer", ("client", "other")),
-            Member("COM/2002", "Provider", ("service",)),
-            Member("ORG/3003", "Third", ("inter",)),
-            Member("GOV/1099", "Without a server", ("management",)),
-        ),
-        server=(
-            Server("SS1", "GOV/1001", "127.0.7.1", (ServerClient("GOV/1001/client"), ServerClient("GOV/1001/other"))),
-            Server("SS2", "COM/2002", "127.0.7.2", (ServerClient(service),)),
-            Server("SS3", "ORG/3003", "127.0.7.4", (ServerClient("ORG/3003/inter"),)),
-        ),
-        registry=(Registry("information-system", "127.0.7.9", 8090),),
+        registry=(Registry(system, "127.0.7.9", 8090),),
         service=(
-            Service(service, "WSDL", "information-system", "/wsdl/soapecho", "/soap", allow=open_to),
-            Service(service, "WSDL", "information-system", "/wsdl/soapecho/v1", "/soap"),  # rights are by code
-            Service(service, "WSDL", "information-system", "/wsdl/soapnoaccess", "/soap"),
-            Service(service, "WSDL", "information-system", "/wsdl/soapoff", "/soap", allow=open_to),
-            Service(service, "WSDL", "information-system", "/wsdl/soapdown", "/soap", allow=open_to),
-            Service(service, "REST", "information-system", "", "/rest", "echo", open_to),
+            Service(PROVIDER, "WSDL", system, "/wsdl/soapecho", "/soap", allow=EVERYBODY),
+            Service(PROVIDER, "WSDL", system, "/wsdl/soapecho/v1", "/soap"),  # rights are by code
+            Service(PROVIDER, "WSDL", system, "/wsdl/soapnoaccess", "/soap"),
+            Service(PROVIDER, "WSDL", system, "/wsdl/soapoff", "/soap", allow=EVERYBODY),
+            Service(PROVIDER, "WSDL", system, "/wsdl/soapdown", "/soap", allow=EVERYBODY),
+            Service(PROVIDER, "REST", system, "", "/rest", "echo", EVERYBODY),
         ),
     )
-
-
-def in_the_old_spelling(settings: GatewaySettings) -> GatewaySettings:
-    """Print codes as the recorded release did, so that they can be compared as they stand."""
-    return dataclasses.replace(settings, faults=FaultSettings(spelling="CamelCase"))
 
 
 def wsdl(path: str) -> bytes:
@@ -233,8 +204,7 @@ async def configure(api: AdminApi, description: str, service: dict[str, Any], sy
     """Bring one service to what it was when the recordings were made."""
     code = service["service_code"]
     if code == "soapoff":
-        notice = {"disabled_notice": "Out of service until spring"}
-        await api.put(f"/service-descriptions/{description}/disable", notice)
+        await api.put(f"/service-descriptions/{description}/disable", {"disabled_notice": NOTICE})
     elif code == "soapdown":
         where = {"url": f"http://{system.host}:{REFUSING_PORT}/soap", "timeout": 60, "ssl_auth": False}
         await api.patch(f"/services/{service['id']}", where)
