@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+from gateway.admin.ids import client_id
 from gateway.configuration_client.client import ConfigurationClient
 from gateway.configuration_client.provider import ConfigurationProvider
+from gateway.runtime.admin_api import not_found
 from gateway.runtime.clock import Clock
 from gateway.runtime.database import Database
 from gateway.runtime.fetch import Fetcher
+from gateway.serverconf.model import LocalClient
 from gateway.serverconf.provider import ServerConfProvider
 from gateway.signer.certificates import Keyring
 from gateway.signer.ocsp_cache import OcspCache
@@ -42,6 +45,13 @@ class AdminDeps:
     def now_ms(self) -> int:
         """Return the present moment in epoch milliseconds."""
         return self.clock.now_ms()
+
+    def existing_client(self, text: str) -> LocalClient:
+        """Return the client of this server that a path names, or answer 404."""
+        found = self.registrations.current().find_client(client_id(text))
+        if found is None:
+            raise not_found("client_not_found", text)
+        return found
 
     def find_globalconf(self) -> GlobalConf | None:
         """Return the configuration in use, expired or not, once there is one."""

@@ -11,7 +11,7 @@ from sqlalchemy.exc import IntegrityError
 
 from gateway.admin import roles
 from gateway.admin.deps import AdminDeps
-from gateway.admin.ids import client_id, show_client_id
+from gateway.admin.ids import show_client_id
 from gateway.admin.token_shapes import show_certificate
 from gateway.runtime.admin_api import (
     ApiWarning,
@@ -92,13 +92,6 @@ def clients_router(deps: AdminDeps) -> APIRouter:
     _registration_routes(router, deps)
     _certificate_routes(router, deps)
     return router
-
-
-def _existing(deps: AdminDeps, text: str) -> LocalClient:
-    found = deps.registrations.current().find_client(client_id(text))
-    if found is None:
-        raise not_found("client_not_found", text)
-    return found
 
 
 def _is_owner(deps: AdminDeps, local: LocalClient) -> bool:
@@ -183,11 +176,11 @@ def _client_routes(router: APIRouter, deps: AdminDeps) -> None:
 
     @router.get("/clients/{id}", dependencies=roles.VIEW)
     async def get_client(id: str) -> dict[str, Any]:
-        return shown(_existing(deps, id).id)
+        return shown(deps.existing_client(id).id)
 
     @router.patch("/clients/{id}", dependencies=roles.CONNECT)
     async def set_connection_type(id: str, body: ConnectionTypeWrapper) -> dict[str, Any]:
-        local = _existing(deps, id)
+        local = deps.existing_client(id)
         kind = connection_type(body.connection_type)
         with deps.database.transaction() as tx:
             store.set_connection_type(tx, local.id, kind)
@@ -196,7 +189,7 @@ def _client_routes(router: APIRouter, deps: AdminDeps) -> None:
 
     @router.delete("/clients/{id}", status_code=204, dependencies=roles.REGISTER)
     async def delete_client(id: str) -> None:
-        local = _existing(deps, id)
+        local = deps.existing_client(id)
         if _is_owner(deps, local):
             raise conflict("cannot_delete_owner", id)
         if local.status in _WITH_THE_CENTRE:
@@ -215,7 +208,7 @@ def _registration_routes(router: APIRouter, deps: AdminDeps) -> None:
     # The requests to the central services are made by their own API for now; these note that they are under way.
     @router.put("/clients/{id}/register", status_code=204, dependencies=roles.REGISTER)
     async def register(id: str) -> None:
-        local = _existing(deps, id)
+        local = deps.existing_client(id)
         if _is_owner(deps, local):
             raise conflict("cannot_register_owner", id)
         if local.status not in (ClientStatus.SAVED, ClientStatus.REGISTRATION_IN_PROGRESS):
@@ -224,7 +217,7 @@ def _registration_routes(router: APIRouter, deps: AdminDeps) -> None:
 
     @router.put("/clients/{id}/unregister", status_code=204, dependencies=roles.REGISTER)
     async def unregister(id: str) -> None:
-        local = _existing(deps, id)
+        local = deps.existing_client(id)
         if _is_owner(deps, local):
             raise conflict("cannot_unregister_owner", id)
         if local.status not in _WITH_THE_CENTRE:
@@ -235,7 +228,7 @@ def _registration_routes(router: APIRouter, deps: AdminDeps) -> None:
 def _certificate_routes(router: APIRouter, deps: AdminDeps) -> None:
     @router.get("/clients/{id}/sign-certificates", dependencies=roles.VIEW)
     def sign_certificates(id: str) -> list[dict[str, Any]]:
-        member = _existing(deps, id).id.member
+        member = deps.existing_client(id).id.member
         return [
             show_certificate(record, deps)
             for token in deps.keyring.tokens()
@@ -246,11 +239,11 @@ def _certificate_routes(router: APIRouter, deps: AdminDeps) -> None:
 
     @router.get("/clients/{id}/tls-certificates", dependencies=roles.VIEW)
     async def list_certificates(id: str) -> list[dict[str, Any]]:
-        return [certificate_details(der) for der in sorted(_existing(deps, id).tls_certificates)]
+        return [certificate_details(der) for der in sorted(deps.existing_client(id).tls_certificates)]
 
     @router.post("/clients/{id}/tls-certificates", status_code=201, dependencies=roles.CONNECT)
     async def add_certificate(id: str, request: Request) -> dict[str, Any]:
-        local = _existing(deps, id)
+        local = deps.existing_client(id)
         try:
             certificate = load_certificate(await request.body())
         except XRoadFault as fault:
@@ -266,14 +259,14 @@ def _certificate_routes(router: APIRouter, deps: AdminDeps) -> None:
     @router.get("/clients/{id}/tls-certificates/{hash}", dependencies=roles.VIEW)
     async def get_certificate(id: str, hash: str) -> dict[str, Any]:
         wanted = hash.lower()
-        for der in _existing(deps, id).tls_certificates:
+        for der in deps.existing_client(id).tls_certificates:
             if hashlib.sha256(der).hexdigest() == wanted:
                 return certificate_details(der)
         raise not_found("certificate_not_found", hash)
 
     @router.delete("/clients/{id}/tls-certificates/{hash}", status_code=204, dependencies=roles.CONNECT)
     async def delete_certificate(id: str, hash: str) -> Response:
-        local = _existing(deps, id)
+        local = deps.existing_client(id)
         with deps.database.transaction() as tx:
             removed = store.delete_tls_certificate(tx, local.id, hash.lower())
         if not removed:

@@ -48,12 +48,6 @@ def local_groups_router(deps: AdminDeps) -> APIRouter:
             raise not_found("local_group_not_found", text)
         return found
 
-    def existing_client(text: str) -> ClientId:
-        client = client_id(text)
-        if deps.registrations.current().find_client(client) is None:
-            raise not_found("client_not_found", text)
-        return client
-
     def show(group: LocalGroup, *, members: bool = True) -> dict[str, Any]:
         shown: dict[str, Any] = {
             "id": str(group.id),
@@ -82,13 +76,13 @@ def local_groups_router(deps: AdminDeps) -> APIRouter:
 
     @router.get("/clients/{id}/local-groups", dependencies=roles.VIEW)
     async def list_groups(id: str) -> list[dict[str, Any]]:
-        client = existing_client(id)
+        client = deps.existing_client(id).id
         with deps.database.reading() as tx:
             return [show(group, members=False) for group in store_groups.list_local_groups(tx, client)]
 
     @router.post("/clients/{id}/local-groups", status_code=201, dependencies=roles.KEEP_SERVICES)
     async def add_group(id: str, body: LocalGroupAdd) -> dict[str, Any]:
-        client, code = existing_client(id), check_identifier("code", body.code)
+        client, code = deps.existing_client(id).id, check_identifier("code", body.code)
         try:
             with deps.database.transaction() as tx:
                 new_id = store_groups.put_local_group(tx, client, code, body.description, deps.now_ms())

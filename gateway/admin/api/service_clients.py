@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 
 from gateway.admin import roles
 from gateway.admin.deps import AdminDeps
-from gateway.admin.ids import client_id, show_ms
+from gateway.admin.ids import show_ms
 from gateway.admin.subjects import Subjects
 from gateway.runtime.admin_api import conflict, not_found
 from gateway.serverconf import store_services
@@ -38,12 +38,6 @@ class AccessRights(BaseModel):
 def service_clients_router(deps: AdminDeps) -> APIRouter:
     """Return the routes."""
     router = APIRouter()
-
-    def existing_client(text: str) -> ClientId:
-        client = client_id(text)
-        if deps.registrations.current().find_client(client) is None:
-            raise not_found("client_not_found", text)
-        return client
 
     def rights_of(provider: ClientId) -> list[AccessRight]:
         rights = deps.registrations.current().rights
@@ -76,7 +70,7 @@ def service_clients_router(deps: AdminDeps) -> APIRouter:
 
     @router.get("/clients/{id}/service-clients", dependencies=roles.VIEW)
     async def list_subjects(id: str) -> list[dict[str, Any]]:
-        provider = existing_client(id)
+        provider = deps.existing_client(id).id
         first: dict[Subject, int] = {}
         for right in rights_of(provider):
             first[right.subject] = min(right.given_at_ms, first.get(right.subject, right.given_at_ms))
@@ -86,7 +80,7 @@ def service_clients_router(deps: AdminDeps) -> APIRouter:
 
     @router.get("/clients/{id}/service-client-candidates", dependencies=roles.VIEW)
     async def list_candidates(id: str, service_client_type: str | None = None) -> list[dict[str, Any]]:
-        provider = existing_client(id)
+        provider = deps.existing_client(id).id
         with deps.database.reading() as tx:
             subjects = Subjects(deps, tx, provider)
             return [
@@ -97,13 +91,13 @@ def service_clients_router(deps: AdminDeps) -> APIRouter:
 
     @router.get("/clients/{id}/service-clients/{subject_id}", dependencies=roles.VIEW)
     async def get_subject(id: str, subject_id: str) -> dict[str, Any]:
-        provider = existing_client(id)
+        provider = deps.existing_client(id).id
         with deps.database.reading() as tx:
             return Subjects(deps, tx, provider).show(subject_with_rights(tx, provider, subject_id))
 
     @router.get("/clients/{id}/service-clients/{subject_id}/access-rights", dependencies=roles.VIEW)
     async def list_rights(id: str, subject_id: str) -> list[dict[str, Any]]:
-        provider = existing_client(id)
+        provider = deps.existing_client(id).id
         with deps.database.reading() as tx:
             subject = subject_with_rights(tx, provider, subject_id)
         return show_rights(provider, subject)
@@ -114,7 +108,7 @@ def service_clients_router(deps: AdminDeps) -> APIRouter:
         dependencies=roles.KEEP_SERVICES,
     )
     async def grant(id: str, subject_id: str, body: AccessRights) -> list[dict[str, Any]]:
-        provider = existing_client(id)
+        provider = deps.existing_client(id).id
         with deps.database.transaction() as tx:
             subjects = Subjects(deps, tx, provider)
             subject = subjects.require(subjects.read(subject_id))
@@ -130,7 +124,7 @@ def service_clients_router(deps: AdminDeps) -> APIRouter:
         dependencies=roles.KEEP_SERVICES,
     )
     async def revoke(id: str, subject_id: str, body: AccessRights) -> None:
-        provider = existing_client(id)
+        provider = deps.existing_client(id).id
         with deps.database.transaction() as tx:
             subject = Subjects(deps, tx, provider).read(subject_id)
             for item in body.items:

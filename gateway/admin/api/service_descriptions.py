@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from gateway.admin import roles
 from gateway.admin.api.services import check_url, show_service
 from gateway.admin.deps import AdminDeps
-from gateway.admin.ids import client_id, full_code, row_id, show_client_id, show_ms
+from gateway.admin.ids import full_code, row_id, show_client_id, show_ms
 from gateway.runtime.admin_api import (
     ApiError,
     ApiWarning,
@@ -215,12 +215,6 @@ def service_descriptions_router(deps: AdminDeps) -> APIRouter:
     """Return the routes."""
     router = APIRouter()
 
-    def existing_client(text: str) -> ClientId:
-        client = client_id(text)
-        if deps.registrations.current().find_client(client) is None:
-            raise not_found("client_not_found", text)
-        return client
-
     def existing(text: str) -> ServiceDescription:
         number = row_id(text)
         with deps.database.reading() as tx:
@@ -231,14 +225,14 @@ def service_descriptions_router(deps: AdminDeps) -> APIRouter:
 
     @router.get("/clients/{id}/service-descriptions", dependencies=roles.VIEW)
     async def list_descriptions(id: str) -> list[dict[str, Any]]:
-        client = existing_client(id)
+        client = deps.existing_client(id).id
         with deps.database.reading() as tx:
             found = store_services.list_descriptions(tx, client)
         return [show_description(description, deps) for description in found]
 
     @router.post("/clients/{id}/service-descriptions", status_code=201, dependencies=roles.KEEP_SERVICES)
     async def add(id: str, body: ServiceDescriptionAdd) -> dict[str, Any]:
-        client = existing_client(id)
+        client = deps.existing_client(id).id
         kind = _kind(body.type)
         url = check_url(body.url)
         read = await read_description(deps, kind, url, body.rest_service_code)

@@ -99,7 +99,38 @@ def check_url(url: str) -> str:
 def services_router(deps: AdminDeps) -> APIRouter:
     """Return the routes."""
     router = APIRouter()
+    _service_routes(router, deps)
+    _endpoint_routes(router, deps)
+    return router
 
+
+def _subjects_of(deps: AdminDeps, provider: ClientId, endpoint_id: int) -> list[dict[str, Any]]:
+    with deps.database.reading() as tx:
+        subjects = Subjects(deps, tx, provider)
+        return [subjects.show(value, at) for _, value, at in store_services.list_rights(tx, [endpoint_id])]
+
+
+async def _grant(deps: AdminDeps, provider: ClientId, endpoint_id: int, body: ServiceClients) -> list[dict[str, Any]]:
+    with deps.database.transaction() as tx:
+        subjects = Subjects(deps, tx, provider)
+        for item in body.items:
+            subject = subjects.require(subjects.read(item.id, item.service_client_type))
+            if not store_services.grant(tx, endpoint_id, subject, deps.now_ms()):
+                raise conflict("duplicate_accessright", item.id)
+    await deps.after_change()
+    return _subjects_of(deps, provider, endpoint_id)
+
+
+async def _revoke(deps: AdminDeps, provider: ClientId, endpoint_id: int, body: ServiceClients) -> None:
+    with deps.database.transaction() as tx:
+        subjects = Subjects(deps, tx, provider)
+        for item in body.items:
+            if not store_services.revoke(tx, endpoint_id, subjects.read(item.id, item.service_client_type)):
+                raise not_found("accessright_not_found", item.id)
+    await deps.after_change()
+
+
+def _service_routes(router: APIRouter, deps: AdminDeps) -> None:
     def existing(text: str) -> ServiceRecord:
         services = deps.registrations.current().services
         found = services.get(parse_service(text, frozenset(services)))
@@ -107,45 +138,14 @@ def services_router(deps: AdminDeps) -> APIRouter:
             raise not_found("service_not_found", text)
         return found
 
-    def existing_endpoint(text: str) -> tuple[ClientId, str, Endpoint]:
-        number = row_id(text)
-        with deps.database.reading() as tx:
-            found = store_services.find_endpoint(tx, number) if number is not None else None
-        if found is None:
-            raise not_found("endpoint_not_found", text)
-        return found
-
     def shown(record: ServiceRecord) -> dict[str, Any]:
         with deps.database.reading() as tx:
             return show_service(tx, record)
-
-    def subjects_of(provider: ClientId, endpoint_id: int) -> list[dict[str, Any]]:
-        with deps.database.reading() as tx:
-            subjects = Subjects(deps, tx, provider)
-            return [subjects.show(value, at) for _, value, at in store_services.list_rights(tx, [endpoint_id])]
 
     def base_endpoint(record: ServiceRecord) -> int:
         with deps.database.reading() as tx:
             endpoints = store_services.list_endpoints(tx, record.id.provider, record.id.service_code)
         return next(endpoint.id for endpoint in endpoints if endpoint.is_base)
-
-    async def grant(provider: ClientId, endpoint_id: int, body: ServiceClients) -> list[dict[str, Any]]:
-        with deps.database.transaction() as tx:
-            subjects = Subjects(deps, tx, provider)
-            for item in body.items:
-                subject = subjects.require(subjects.read(item.id, item.service_client_type))
-                if not store_services.grant(tx, endpoint_id, subject, deps.now_ms()):
-                    raise conflict("duplicate_accessright", item.id)
-        await deps.after_change()
-        return subjects_of(provider, endpoint_id)
-
-    async def revoke(provider: ClientId, endpoint_id: int, body: ServiceClients) -> None:
-        with deps.database.transaction() as tx:
-            subjects = Subjects(deps, tx, provider)
-            for item in body.items:
-                if not store_services.revoke(tx, endpoint_id, subjects.read(item.id, item.service_client_type)):
-                    raise not_found("accessright_not_found", item.id)
-        await deps.after_change()
 
     @router.get("/services/{id}", dependencies=roles.VIEW)
     async def get(id: str) -> dict[str, Any]:
@@ -179,17 +179,17 @@ def services_router(deps: AdminDeps) -> APIRouter:
     @router.get("/services/{id}/service-clients", dependencies=roles.VIEW)
     async def service_clients(id: str) -> list[dict[str, Any]]:
         record = existing(id)
-        return subjects_of(record.id.provider, base_endpoint(record))
+        return _subjects_of(deps, record.id.provider, base_endpoint(record))
 
     @router.post("/services/{id}/service-clients", status_code=201, dependencies=roles.KEEP_SERVICES)
     async def grant_service(id: str, body: ServiceClients) -> list[dict[str, Any]]:
         record = existing(id)
-        return await grant(record.id.provider, base_endpoint(record), body)
+        return await _grant(deps, record.id.provider, base_endpoint(record), body)
 
     @router.post("/services/{id}/service-clients/delete", status_code=204, dependencies=roles.KEEP_SERVICES)
     async def revoke_service(id: str, body: ServiceClients) -> None:
         record = existing(id)
-        await revoke(record.id.provider, base_endpoint(record), body)
+        await _revoke(deps, record.id.provider, base_endpoint(record), body)
 
     @router.post("/services/{id}/endpoints", status_code=201, dependencies=roles.KEEP_SERVICES)
     async def add_endpoint(id: str, body: EndpointBody) -> dict[str, Any]:
@@ -205,14 +205,24 @@ def services_router(deps: AdminDeps) -> APIRouter:
         await deps.after_change()
         return show_endpoint(Endpoint(new_id, body.method, body.path), code)
 
+
+def _endpoint_routes(router: APIRouter, deps: AdminDeps) -> None:
+    def existing(text: str) -> tuple[ClientId, str, Endpoint]:
+        number = row_id(text)
+        with deps.database.reading() as tx:
+            found = store_services.find_endpoint(tx, number) if number is not None else None
+        if found is None:
+            raise not_found("endpoint_not_found", text)
+        return found
+
     @router.get("/endpoints/{id}", dependencies=roles.VIEW)
     async def get_endpoint(id: str) -> dict[str, Any]:
-        _, code, endpoint = existing_endpoint(id)
+        _, code, endpoint = existing(id)
         return show_endpoint(endpoint, code)
 
     @router.patch("/endpoints/{id}", dependencies=roles.KEEP_SERVICES)
     async def change_endpoint(id: str, body: EndpointBody) -> dict[str, Any]:
-        provider, code, endpoint = existing_endpoint(id)
+        provider, code, endpoint = existing(id)
         if endpoint.generated:
             raise bad_request("illegal_generated_endpoint_update", endpoint.path)
         with deps.database.transaction() as tx:
@@ -225,7 +235,7 @@ def services_router(deps: AdminDeps) -> APIRouter:
 
     @router.delete("/endpoints/{id}", status_code=204, dependencies=roles.KEEP_SERVICES)
     async def delete_endpoint(id: str) -> None:
-        _, _, endpoint = existing_endpoint(id)
+        _, _, endpoint = existing(id)
         if endpoint.generated:
             raise bad_request("illegal_generated_endpoint_remove", endpoint.path)
         with deps.database.transaction() as tx:
@@ -234,17 +244,15 @@ def services_router(deps: AdminDeps) -> APIRouter:
 
     @router.get("/endpoints/{id}/service-clients", dependencies=roles.VIEW)
     async def endpoint_clients(id: str) -> list[dict[str, Any]]:
-        provider, _, endpoint = existing_endpoint(id)
-        return subjects_of(provider, endpoint.id)
+        provider, _, endpoint = existing(id)
+        return _subjects_of(deps, provider, endpoint.id)
 
     @router.post("/endpoints/{id}/service-clients", status_code=201, dependencies=roles.KEEP_SERVICES)
     async def grant_endpoint(id: str, body: ServiceClients) -> list[dict[str, Any]]:
-        provider, _, endpoint = existing_endpoint(id)
-        return await grant(provider, endpoint.id, body)
+        provider, _, endpoint = existing(id)
+        return await _grant(deps, provider, endpoint.id, body)
 
     @router.post("/endpoints/{id}/service-clients/delete", status_code=204, dependencies=roles.KEEP_SERVICES)
     async def revoke_endpoint(id: str, body: ServiceClients) -> None:
-        provider, _, endpoint = existing_endpoint(id)
-        await revoke(provider, endpoint.id, body)
-
-    return router
+        provider, _, endpoint = existing(id)
+        await _revoke(deps, provider, endpoint.id, body)
