@@ -19,7 +19,7 @@ from gateway.runtime.http.problems import (
     MalformedHttp,
     UnknownHost,
 )
-from gateway.runtime.http.server import HttpLimits, Request, Response
+from gateway.runtime.http.server import HttpLimits, HttpServer, Request, Response
 from gateway.runtime.http.streams import READ_BYTES
 
 from .conftest import StartScript, StartServer, until
@@ -541,30 +541,53 @@ async def test_server_the_hook_refuses_is_dropped_for_the_next(client: HttpClien
         await response.read()
 
 
-async def test_fastest_server_is_asked_alone_next_time(client: HttpClient, start_server: StartServer) -> None:
-    knocks = 0
+class Listener:
+    """A server that counts who connects, and says nothing."""
 
-    def knocked(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        nonlocal knocks
-        knocks += 1
+    def __init__(self) -> None:
+        self.knocks = 0
+
+    def __call__(self, _reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.knocks += 1
         writer.close()
 
-    fast = await start_server()
-    other = await asyncio.start_server(knocked, HOST, 0)
-    addresses = [(HOST, fast.port), (HOST, other.sockets[0].getsockname()[1])]
+
+async def asked_first(client: HttpClient, fast: HttpServer, listener: asyncio.Server) -> list[tuple[str, int]]:
+    """Have the client learn that `fast` is the fastest of both; return their addresses."""
+    addresses = [(HOST, fast.port), (HOST, listener.sockets[0].getsockname()[1])]
 
     def only_fast(facts: ConnectionFacts) -> None:
         if facts.address != addresses[0]:
             raise PermissionError("not that one")
 
-    async with other:
-        await (await client.request_any("GET", addresses, on_connected=only_fast, close=True)).read()
-        knocks = 0
+    await (await client.request_any("GET", addresses, on_connected=only_fast, close=True)).read()
+    return addresses
+
+
+async def test_fastest_server_is_asked_alone_next_time(client: HttpClient, start_server: StartServer) -> None:
+    counting, fast = Listener(), await start_server()
+    async with await asyncio.start_server(counting, HOST, 0) as other:
+        addresses = await asked_first(client, fast, other)
+        counting.knocks = 0
         for _ in range(5):
             response = await client.request_any("GET", addresses, close=True)
             assert response.facts.address == addresses[0]
             await response.read()
-        assert knocks == 0
+    assert counting.knocks == 0
+
+
+@pytest.mark.parametrize("remember_s", [0, 0.001], ids=["never remembered", "forgotten"])
+async def test_fastest_server_is_remembered_no_longer_than_allowed(
+    start_server: StartServer, remember_s: float
+) -> None:
+    counting, fast = Listener(), await start_server()
+    async with (
+        HttpClient(ClientLimits(remember_fastest_s=remember_s)) as client,
+        await asyncio.start_server(counting, HOST, 0) as other,
+    ):
+        addresses = frozenset(await asked_first(client, fast, other))
+        await asyncio.sleep(0.01)
+        assert client._remembered(addresses) is None
 
 
 async def test_remembered_server_that_is_gone_is_replaced(client: HttpClient, start_server: StartServer) -> None:
