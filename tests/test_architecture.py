@@ -32,7 +32,9 @@ AREAS = {
     "exchange": {"xroad", "runtime"},
     "consumer": {"exchange", "xroad", "runtime"},
     "provider": {"exchange", "xroad", "runtime"},
-    "admin": {"serverconf", "signer", "configuration_client", "messagelog", "exchange", "xroad", "runtime"},
+    # The pages and commands of auditors: over the log of a server, or over archives alone.
+    "auditing": {"messagelog", "configuration_client", "xroad", "runtime"},
+    "admin": {"auditing", "serverconf", "signer", "configuration_client", "messagelog", "exchange", "xroad", "runtime"},
     "migrations": {"serverconf", "signer", "messagelog", "xroad", "runtime"},
     "landscape": {"runtime"},
     "settings": {"messagelog", "runtime"},

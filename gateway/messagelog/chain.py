@@ -10,6 +10,17 @@ bytes and nothing), texts in UTF-8 and numbers as decimal ASCII:
               field(SHA-512 of the hash chain result or absent) field(SHA-512 of the hash chain or absent)
               then for each body in order of its number:
               field(number) field(size) field(SHA-512 of the body) field(kept: "0" or "1")
+A record whose message is kept without its body begins with "surma message record 2\n" and ends with
+field("0"). A refusal is
+
+    content = "surma refusal record 1\n"
+              field(time_ms) field(until_ms) field(times) field(side) field(is failure: "0" or "1")
+              field(fault code) field(text id) field(facts), then each of these or absent: field(address)
+              field(x-request-id) field(query id) field(client) field(provider) field(service code)
+              field(service version) field(SHA-512 of the message)
+
+and for all of them
+
     content hash = SHA-512(content)
     record hash  = SHA-512(hash of the predecessor || 8-byte big-endian sequence || content hash)
 
@@ -23,10 +34,12 @@ import hashlib
 from functools import lru_cache
 from typing import Final
 
-from gateway.messagelog.model import RecordContent, RecordedBody, Side
+from gateway.messagelog.model import RecordContent, RecordedBody, RefusalContent, Side
 
 GENESIS: Final = bytes(64)
 _HEADER: Final = b"surma message record 1\n"
+_HEADER_WITHOUT_BODY: Final = b"surma message record 2\n"
+_REFUSAL_HEADER: Final = b"surma refusal record 1\n"
 _ABSENT: Final = b"\xff" * 8
 
 
@@ -39,7 +52,7 @@ def content_hash(said: RecordContent) -> bytes:
     """Return the hash of what a record says, wherever it stands in the chain."""
     (
         time_ms, side, is_response, query_id, x_request_id, client, provider, service_code, service_version,
-        message_digest, signature_digest, hash_chain_result, hash_chain, bodies,
+        message_digest, signature_digest, hash_chain_result, hash_chain, bodies, is_whole,
     ) = said  # fmt: skip
     query, request = query_id.encode(), x_request_id.encode()
     fields = (
@@ -56,7 +69,25 @@ def content_hash(said: RecordContent) -> bytes:
         _ABSENT if hash_chain is None else _field(sha512(hash_chain)),
         b"".join([_encode_body(body) for body in bodies]) if bodies else b"",
     )
+    if not is_whole:
+        return sha512(_HEADER_WITHOUT_BODY + b"".join(fields) + _field(b"0"))
     return sha512(_HEADER + b"".join(fields))
+
+
+def refusal_hash(said: RefusalContent) -> bytes:
+    """Return the hash of what a refusal says, wherever it stands in the chain."""
+    times = (said.time_ms, said.until_ms, said.times)
+    texts = (said.fault_code, said.text_id, said.facts)
+    claims = (
+        said.address, said.x_request_id, said.query_id, said.client, said.provider, said.service_code,
+        said.service_version,
+    )  # fmt: skip
+    fields = [_field(b"%d" % value) for value in times]
+    fields += [_field(said.side.value.encode()), _field(b"1" if said.is_failure else b"0")]
+    fields += [_field(text.encode()) for text in texts]
+    fields += [_ABSENT if claim is None else _field(claim.encode()) for claim in claims]
+    fields.append(_ABSENT if said.message_digest is None else _field(said.message_digest))
+    return sha512(_REFUSAL_HEADER + b"".join(fields))
 
 
 def record_hash(previous_hash: bytes, sequence: int, content: bytes) -> bytes:

@@ -48,6 +48,8 @@ def _find_break(record: MessageRecord, expected: int, previous: bytes) -> str | 
         return f"record {expected} is missing; {record.sequence} comes next"
     if record.previous_hash != previous:  # (2)
         return f"record {record.sequence} does not name the hash of the record before it"
+    if record.is_whole and record.key_id is None and sha512(record.message) != record.message_digest:
+        return f"the contents of record {record.sequence} were changed"
     if sha512(record.signature) != record.signature_digest or _content_hash_of(record) != record.content_hash:  # (3)
         return f"the contents of record {record.sequence} were changed"
     if record_hash(previous, record.sequence, record.content_hash) != record.record_hash:  # (4)
@@ -66,10 +68,11 @@ def _content_hash_of(record: MessageRecord) -> bytes:
         provider=encode_path(record.service.provider),
         service_code=record.service.service_code,
         service_version=record.service.service_version,
-        message_digest=sha512(record.message),
+        message_digest=record.message_digest,
         signature_digest=record.signature_digest,
         hash_chain_result=record.hash_chain_result,
         hash_chain=record.hash_chain,
         bodies=record.bodies,
+        is_whole=record.is_whole,
     )
     return content_hash(said)

@@ -72,10 +72,14 @@ class RecordContent(NamedTuple):
     hash_chain_result: bytes | None
     hash_chain: bytes | None
     bodies: tuple[RecordedBody, ...]
+    is_whole: bool = True
 
 
 class NewRecord(NamedTuple):
-    """A record before it has its place: everything the caller's loop can work out alone."""
+    """A record before it has its place: everything the caller's loop can work out alone.
+
+    `message` is what is kept: as it was signed, without its body, or encrypted under the key `key_id`.
+    """
 
     content: RecordContent
     content_hash: bytes
@@ -83,11 +87,59 @@ class NewRecord(NamedTuple):
     skeleton_key: bytes
     skeleton: bytes
     signature_values: bytes | None
+    key_id: str | None = None
+
+
+class RefusalContent(NamedTuple):
+    """What is kept of exchanges that were refused or failed; everything the caller claimed is unproven.
+
+    `times` of them between `time_ms` and `until_ms` ended alike; identifiers in their URL form. `text_id`
+    and `facts` (a JSON object) say which check failed and what it measured, in any language later.
+    """
+
+    time_ms: int
+    until_ms: int
+    times: int
+    side: Side
+    is_failure: bool
+    fault_code: str
+    text_id: str
+    facts: str
+    address: str | None
+    x_request_id: str | None
+    query_id: str | None
+    client: str | None
+    provider: str | None
+    service_code: str | None
+    service_version: str | None
+    message_digest: bytes | None
+
+
+class NewRefusal(NamedTuple):
+    """A refusal before it has its place among the records."""
+
+    content: RefusalContent
+    content_hash: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A refusal as it was written; it shares the numbers and the chain of the records."""
+
+    sequence: int
+    content: RefusalContent
+    content_hash: bytes
+    previous_hash: bytes
+    record_hash: bytes
 
 
 @dataclass(frozen=True, slots=True)
 class MessageRecord:
-    """A record as it was written; `sequence` has no gaps, `record_hash` covers all before it."""
+    """A record as it was written; `sequence` has no gaps, `record_hash` covers all before it.
+
+    `message` is what is kept, so with `key_id` it is encrypted, and without `is_whole` its body is left out;
+    `message_digest` is that of the message as it was signed.
+    """
 
     sequence: int
     time: datetime
@@ -102,6 +154,9 @@ class MessageRecord:
     hash_chain_result: bytes | None
     hash_chain: bytes | None
     bodies: tuple[RecordedBody, ...]
+    message_digest: bytes
+    is_whole: bool
+    key_id: str | None
     signature_digest: bytes
     content_hash: bytes
     previous_hash: bytes

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Row, Select, and_, exists, func, or_, select
 
+from gateway.messagelog.chain import sha512
 from gateway.messagelog.model import (
     DocumentFacts,
     MessageRecord,
@@ -162,6 +163,9 @@ def _record_of(row: Row[Any], bodies: tuple[RecordedBody, ...]) -> MessageRecord
         hash_chain_result=row.hash_chain_result,
         hash_chain=row.hash_chain,
         bodies=bodies,
+        message_digest=row.message_digest or sha512(row.message),
+        is_whole=row.is_whole,
+        key_id=row.key_id,
         signature_digest=row.signature_digest,
         content_hash=row.content_hash,
         previous_hash=row.previous_hash,

@@ -1,7 +1,8 @@
 """Tables of the message log.
 
-Rows of `message_records` and `message_bodies` are written once and never changed; whatever comes
-later stands in tables of its own.
+Rows of `message_records`, `message_bodies` and `refusals` are written once and never changed; whatever
+comes later stands in tables of its own. Records and refusals share one sequence of numbers: each
+stands in one of the two tables, and when it was archived long enough, in `archived_entries` alone.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from sqlalchemy import (
     SmallInteger,
     Table,
     Text,
+    true,
 )
 
 metadata: Final = MetaData()
@@ -57,7 +59,35 @@ message_records: Final = Table(
     Column("hash_chain", LargeBinary),
     Column("signature_values", LargeBinary),
     Column("message", LargeBinary, nullable=False),
+    Column("message_digest", LargeBinary),  # where it is not that of `message`
+    Column("is_whole", Boolean, nullable=False, server_default=true()),
+    Column("key_id", Text),
     Index("message_records_by_query_id", "query_id"),
+)
+
+refusals: Final = Table(
+    "refusals",
+    metadata,
+    Column("sequence", _Key, primary_key=True, autoincrement=False),
+    Column("time_ms", BigInteger, nullable=False),
+    Column("until_ms", BigInteger, nullable=False),
+    Column("times", BigInteger, nullable=False),
+    Column("side", Text, nullable=False),
+    Column("is_failure", Boolean, nullable=False),
+    Column("fault_code", Text, nullable=False),
+    Column("text_id", Text, nullable=False),
+    Column("facts", Text, nullable=False),
+    Column("address", Text),
+    Column("x_request_id", Text),
+    Column("query_id", Text),
+    Column("client", Text),
+    Column("provider", Text),
+    Column("service_code", Text),
+    Column("service_version", Text),
+    Column("message_digest", LargeBinary),
+    Column("content_hash", LargeBinary, nullable=False),
+    Column("previous_hash", LargeBinary, nullable=False),
+    Column("record_hash", LargeBinary, nullable=False),
 )
 
 message_bodies: Final = Table(
@@ -95,4 +125,49 @@ log_state: Final = Table(
     metadata,
     Column("name", Text, primary_key=True),
     Column("value", BigInteger),
+)
+
+# What the ledger is made of, kept so that nobody has to hash everything again: tiles of 256 hashes,
+# level 0 those of the entries, each higher level the roots of full tiles below it.
+ledger_tiles: Final = Table(
+    "ledger_tiles",
+    metadata,
+    Column("level", SmallInteger, primary_key=True, autoincrement=False),
+    Column("number", _Key, primary_key=True, autoincrement=False),
+    Column("hashes", LargeBinary, nullable=False),
+)
+
+checkpoints: Final = Table(
+    "checkpoints",
+    metadata,
+    Column("size", _Key, primary_key=True, autoincrement=False),
+    Column("time_ms", BigInteger, nullable=False),
+    Column("root", LargeBinary, nullable=False),
+    Column("note", LargeBinary, nullable=False),
+)
+
+archive_files: Final = Table(
+    "archive_files",
+    metadata,
+    Column("id", _Key, primary_key=True, autoincrement=False),
+    Column("group_name", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("location", Text, nullable=False),
+    Column("first_sequence", BigInteger, nullable=False),
+    Column("last_sequence", BigInteger, nullable=False),
+    Column("entries", BigInteger, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("last_digest", Text, nullable=False),
+    Column("digest_algorithm", Text, nullable=False),
+    Column("created_ms", BigInteger, nullable=False),
+)
+
+archived_entries: Final = Table(
+    "archived_entries",
+    metadata,
+    Column("sequence", _Key, primary_key=True, autoincrement=False),
+    Column("file_id", _Key, ForeignKey("archive_files.id"), nullable=False),
+    Column("name", Text),  # of the container; a refusal has none
+    Column("content_hash", LargeBinary, nullable=False),
+    Index("archived_entries_by_file", "file_id"),
 )

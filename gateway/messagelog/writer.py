@@ -25,7 +25,7 @@ from typing import Any, Final
 from sqlalchemy.exc import DBAPIError
 
 from gateway.messagelog.chain import GENESIS, record_hash
-from gateway.messagelog.model import NewRecord, NewTimestamp, StampedRecord
+from gateway.messagelog.model import NewRecord, NewRefusal, NewTimestamp, RefusalContent, Side, StampedRecord
 from gateway.runtime.database import Database
 from gateway.runtime.group_commit import CommitUnavailable
 
@@ -40,9 +40,13 @@ _MAX_STATEMENT_BYTES: Final = 256 * 1024
 _RECORD_COLUMNS: Final = (
     "sequence", "time_ms", "side", "is_response", "query_id", "x_request_id", "client", "provider", "service_code",
     "service_version", "body_count", "skeleton_key", "signature_digest", "content_hash", "previous_hash",
-    "record_hash", "hash_chain_result", "hash_chain", "signature_values", "message",
+    "record_hash", "hash_chain_result", "hash_chain", "signature_values", "message", "message_digest", "is_whole",
+    "key_id",
 )  # fmt: skip
-_NULLABLE: Final = frozenset(("service_version", "hash_chain_result", "hash_chain", "signature_values"))
+_REFUSAL_COLUMNS: Final = ("sequence", *RefusalContent._fields, "content_hash", "previous_hash", "record_hash")
+_NULLABLE: Final = frozenset(
+    ("service_version", "hash_chain_result", "hash_chain", "signature_values", "message_digest", "key_id")
+)
 _BODY_COLUMNS: Final = ("sequence", "number", "size", "digest", "location")
 _LINK_COLUMNS: Final = ("sequence", "timestamp_id", "hash_chain", "signature")
 
@@ -75,7 +79,14 @@ class SetState:
     value: int | None
 
 
-Item = NewRecord | AddTimestamp | LinkTimestamp | SetState
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Statements beside the records, each with the rows it is run for; `?` marks a value. The result is 0."""
+
+    steps: tuple[tuple[str, Rows], ...]
+
+
+Item = NewRecord | NewRefusal | AddTimestamp | LinkTimestamp | SetState | Change
 
 
 @dataclass(slots=True)
@@ -96,14 +107,16 @@ class _Batch:
     values: list[Any] = field(default_factory=list)
     skeletons: Rows = field(default_factory=list)
     bodies: Rows = field(default_factory=list)
+    refusals: Rows = field(default_factory=list)
+    records: int = 0
     has_others: bool = False
     size: int = 0
 
     @property
     def is_one_statement(self) -> bool:
         """Whether there are records only, and few enough."""
-        beside = self.skeletons or self.bodies or self.has_others
-        return not beside and len(self.results) <= self.rows_per_statement
+        beside = self.skeletons or self.bodies or self.refusals or self.has_others
+        return not beside and self.records <= self.rows_per_statement
 
     @property
     def rows_per_statement(self) -> int:
@@ -178,10 +191,11 @@ class LogWriter:
 
     def _read_head(self, cursor: Any) -> _Head:
         head = _Head()
-        cursor.execute("SELECT sequence, record_hash FROM message_records ORDER BY sequence DESC LIMIT 1")
-        row = cursor.fetchone()
-        if row is not None:
-            head.sequence, head.record_hash = int(row[0]), bytes(row[1])
+        for table in ("message_records", "refusals"):
+            cursor.execute(f"SELECT sequence, record_hash FROM {table} ORDER BY sequence DESC LIMIT 1")  # noqa: S608
+            row = cursor.fetchone()
+            if row is not None and int(row[0]) > head.sequence:
+                head.sequence, head.record_hash = int(row[0]), bytes(row[1])
         cursor.execute("SELECT max(id) FROM timestamps")
         head.timestamp_id = int(cursor.fetchone()[0] or 0)
         return head
@@ -194,16 +208,24 @@ class LogWriter:
         truth, blob, absent = (int, bytearray, 0) if self._database.is_sqlite else (bool, bytes, None)
         known, new_keys = self._known, set[bytes]()
         for item in items:
+            if type(item) is NewRefusal:
+                sequence += 1
+                placed = record_hash(previous, sequence, item.content_hash)
+                batch.results.append(sequence)
+                batch.refusals.append((sequence, *_plain(item.content), item.content_hash, previous, placed))
+                previous = placed
+                continue
             if type(item) is not NewRecord:
                 batch.results.append(0)
                 batch.has_others = True
                 continue
-            said, content, message, key, skeleton, signature_values = item
+            said, content, message, key, skeleton, signature_values, key_id = item
             (
                 time_ms, side, is_response, query_id, x_request_id, client, provider, service_code, service_version,
-                _, signature_digest, hash_chain_result, hash_chain, bodies,
+                message_digest, signature_digest, hash_chain_result, hash_chain, bodies, is_whole,
             ) = said  # fmt: skip
             sequence += 1
+            batch.records += 1
             placed = record_hash(previous, sequence, content)
             batch.results.append(sequence)
             batch.values += (
@@ -227,6 +249,9 @@ class LogWriter:
                 absent if hash_chain is None else blob(hash_chain),
                 absent if signature_values is None else blob(signature_values),
                 message,
+                absent if is_whole and key_id is None else blob(message_digest),
+                truth(is_whole),
+                absent if key_id is None else key_id,
             )
             batch.size += len(message)
             previous = placed
@@ -241,7 +266,7 @@ class LogWriter:
     def _write_at_once(self, cursor: Any, batch: _Batch) -> None:
         """Write records with a statement that commits itself."""
         try:
-            cursor.execute(_insert_into("message_records", _RECORD_COLUMNS, len(batch.results), "", "?"), batch.values)
+            cursor.execute(_insert_into("message_records", _RECORD_COLUMNS, batch.records, "", "?"), batch.values)
         except sqlite3.IntegrityError as cause:
             raise CommitUnavailable(_MOVED) from cause
         except sqlite3.DatabaseError as cause:
@@ -258,6 +283,7 @@ class LogWriter:
             self._insert(cursor, "signature_skeletons", ("key", "skeleton"), batch.skeletons, "ON CONFLICT DO NOTHING")
             try:
                 self._insert_values(cursor, "message_records", _RECORD_COLUMNS, batch.values, batch.rows_per_statement)
+                self._insert(cursor, "refusals", _REFUSAL_COLUMNS, batch.refusals)
             except _taken(self._database) as cause:
                 raise CommitUnavailable(_MOVED) from cause
             self._insert(cursor, "message_bodies", _BODY_COLUMNS, batch.bodies)
@@ -287,6 +313,11 @@ class LogWriter:
                 case SetState(name, value):
                     update = "ON CONFLICT (name) DO UPDATE SET value = excluded.value"
                     self._insert(cursor, "log_state", ("name", "value"), [(name, value)], update)
+                case Change(steps):
+                    for statement, rows in steps:
+                        cursor.executemany(
+                            statement if self._database.is_sqlite else statement.replace("?", "%s"), rows
+                        )
 
     def _insert(self, cursor: Any, table: str, columns: tuple[str, ...], rows: Rows, suffix: str = "") -> None:
         values = [value for row in rows for value in row]
@@ -306,6 +337,10 @@ class LogWriter:
             self._known[key] = None
         while len(self._known) > _KNOWN_SKELETONS:
             self._known.popitem(last=False)
+
+
+def _plain(content: RefusalContent) -> tuple[Any, ...]:
+    return tuple(str(value) if isinstance(value, Side) else value for value in content)
 
 
 @lru_cache(maxsize=4 * _ROWS_PER_STATEMENT)

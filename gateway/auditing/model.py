@@ -1,0 +1,196 @@
+"""Facts that auditors see: exchanges as they are found, entries as they were recorded, and what may be seen by whom."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from datetime import datetime
+from enum import StrEnum
+from typing import Final
+
+from gateway.messagelog.model import Refusal, Side
+from gateway.xroad.identifiers import ClientId, ServiceId
+
+AUDITOR: Final = "AUDITOR"  # the role that opens these pages, and no other does
+EVERYTHING: Final = "*"
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Whose records may be seen: everybody's, or those of the members and subsystems named in URL form.
+
+    A member's name covers its subsystems. What belongs to nobody known is seen with `*` only.
+    """
+
+    names: frozenset[str]
+
+    @property
+    def is_everything(self) -> bool:
+        """Whether nothing is kept back."""
+        return EVERYTHING in self.names
+
+    def covers(self, party: str) -> bool:
+        """Tell whether records of `party` (a client in URL form, empty when unknown) may be seen."""
+        return self.is_everything or any(
+            bool(party) and (party == name or party.startswith(f"{name}/")) for name in self.names
+        )
+
+
+class Outcome(StrEnum):
+    """How an exchange ended, as far as this server's log says."""
+
+    ANSWERED = "answered"
+    REFUSED = "refused"  # a rule of ours or a peer's fault said no
+    FAILED = "failed"  # something was broken
+    OPEN = "open"  # a request without an answer or a refusal
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """An exchange as one server saw it, found by its searchable facts; identifiers in URL form.
+
+    `id` is the number of its first entry. `party` is whom this server stood for, empty when nobody knows.
+    `count` is more than one for refusals that were counted together.
+    """
+
+    id: int
+    time: datetime
+    side: Side
+    party: str
+    client: str | None
+    provider: str | None
+    service: str | None  # provider/code[/version]
+    query_id: str | None
+    x_request_id: str | None
+    issue: str | None
+    purpose: str | None
+    user_id: str | None
+    outcome: Outcome
+    fault_code: str | None
+    count: int
+    request: int | None
+    response: int | None
+    refusal: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A free combination of conditions; None asks for nothing. Texts are equal, or begin so when they end in `*`.
+
+    `client` and `service` in URL form; a member stands for its subsystems, a provider for its services.
+    """
+
+    since: datetime | None = None
+    until: datetime | None = None
+    client: str | None = None
+    service: str | None = None
+    query_id: str | None = None
+    x_request_id: str | None = None
+    issue: str | None = None
+    purpose: str | None = None
+    user_id: str | None = None
+    outcome: Outcome | None = None
+    fault_code: str | None = None
+    side: Side | None = None
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is asked for but everything."""
+        return all(getattr(self, field.name) is None for field in fields(self))
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some exchanges, newest first; `next_before` continues after the last, None at the end."""
+
+    exchanges: tuple[Exchange, ...]
+    next_before: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """How many there are; not exact beyond the bound up to which it was counted."""
+
+    number: int
+    is_exact: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A signed message as it was recorded, readable: decrypted, and from the archive where the row is gone.
+
+    `message` is as it was signed unless `is_whole` is False; then its body was left out, and only the digest
+    proves it. `attachments` maps the numbers of those that were kept to their sizes; `omitted` of the others.
+    """
+
+    sequence: int
+    time: datetime
+    side: Side
+    is_response: bool
+    query_id: str
+    x_request_id: str
+    client: ClientId
+    service: ServiceId
+    message: bytes
+    is_whole: bool
+    attachments: Mapping[int, int]
+    omitted: Mapping[int, int]
+    stamped_at: datetime | None
+    authority: str | None
+    archive_file: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A container with its file name."""
+
+    name: str
+    container: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class RefusalEntry:
+    """A refusal with where it is kept."""
+
+    refusal: Refusal
+    archive_file: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Stamping:
+    """How time-stamping does: `refuses_at` is when exchanges stop unless it recovers."""
+
+    unstamped: int
+    oldest_unstamped_at: datetime | None
+    failing_since: datetime | None
+    refuses_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Growth:
+    """How the log grows: bytes on disk, bytes and entries of a day on average, days until the disk is full."""
+
+    log_bytes: int
+    free_bytes: int
+    bytes_per_day: float | None
+    entries_per_day: float | None
+    days_left: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class SourceStatus:
+    """What an auditor should know of a source before believing that a search found everything.
+
+    `indexed_through` and `last_sequence` differ while the index is catching up. Over archives alone
+    there is no stamping and no growth.
+    """
+
+    name: str
+    first_sequence: int
+    last_sequence: int
+    indexed_through: int
+    checkpoint_size: int | None
+    checkpoint_at: datetime | None
+    stamping: Stamping | None
+    growth: Growth | None
+    uncounted_refusals: int = 0
