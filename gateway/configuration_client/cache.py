@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
-from gateway.configuration_client.files import sync_directory, write_durably, write_new
+from gateway.runtime.durable_files import sync_directory, write_durably, write_new
 from gateway.configuration_client.model import AnchorFile, Generation
 from gateway.xroad.faults import ConfigurationUnusable, XRoadFault
 from gateway.xroad.globalconf.anchor import anchor_hash, parse_anchor

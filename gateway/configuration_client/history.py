@@ -20,7 +20,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
-from gateway.configuration_client.files import sync_directory, write_durably
+from gateway.runtime.durable_files import sync_directory, write_durably
 from gateway.configuration_client.model import Generation
 from gateway.xroad.faults import ConfigurationUnusable, XRoadFault
 from gateway.xroad.globalconf.anchor import Anchor

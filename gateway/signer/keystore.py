@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import os
 import re
 import shutil
 import stat
@@ -25,6 +24,7 @@ from typing import Final
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
+from gateway.runtime.durable_files import sync_directory, write_durably
 from gateway.runtime.private_files import read_private
 from gateway.signer.model import KeyAlgorithm
 from gateway.xroad.faults import SigningUnavailable
@@ -166,7 +166,7 @@ class Keystore:
         with self._lock:
             secret = self._require_login()
             key_id = key_id_of(key.public_key())
-            _write(self._folder() / f"{key_id}.pem", _encrypted(key, secret))
+            write_durably(self._folder() / f"{key_id}.pem", _encrypted(key, secret), mode=0o600)
             self._keys = {**self._keys, key_id: key}
         return key.public_key()
 
@@ -197,7 +197,7 @@ class Keystore:
             self._require_login()
             path = self._folder() / f"{key_id}.pem"
             path.unlink(missing_ok=True)
-            _sync(path.parent)
+            sync_directory(path.parent)
             self._keys = {known: key for known, key in self._keys.items() if known != key_id}
 
     def _require_login(self) -> bytes:
@@ -224,11 +224,13 @@ class Keystore:
         folder = self._directory / f"generation-{number}"
         shutil.rmtree(folder, ignore_errors=True)  # left over from a change that never came into force
         folder.mkdir(mode=0o700)
-        _write(folder / f"{_VERIFIER}.pem", _encrypted(ec.generate_private_key(ec.SECP256R1()), secret))
+        write_durably(
+            folder / f"{_VERIFIER}.pem", _encrypted(ec.generate_private_key(ec.SECP256R1()), secret), mode=0o600
+        )
         for key_id, key in keys.items():
-            _write(folder / f"{key_id}.pem", _encrypted(key, secret))
-        _sync(self._directory)
-        _write(self._directory / _CURRENT, folder.name.encode("ascii"))
+            write_durably(folder / f"{key_id}.pem", _encrypted(key, secret), mode=0o600)
+        sync_directory(self._directory)
+        write_durably(self._directory / _CURRENT, folder.name.encode("ascii"), mode=0o600)
 
     def _sweep(self, current: Path) -> None:
         # Keys under a former PIN must not lie about.
@@ -287,26 +289,6 @@ def _check_private(path: Path) -> None:
     mode = stat.S_IMODE(path.stat().st_mode)
     if mode & _OTHERS:
         raise SigningUnavailable("token_not_available", "signer.too_open", path=path, mode=f"{mode:04o}")
-
-
-def _write(path: Path, data: bytes) -> None:
-    temporary = path.with_suffix(".new")
-    temporary.unlink(missing_ok=True)
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
-    _sync(path.parent)
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def read_pin(path: Path, *, credentials_directory: Path | None = None) -> str:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 from collections.abc import Awaitable, Callable, Iterable
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -18,6 +17,7 @@ from typing import Final
 from cryptography import x509
 
 from gateway.runtime.clock import Clock
+from gateway.runtime.durable_files import write_durably
 from gateway.signer.certificates import Configuration
 from gateway.signer.model import ResponderStatus
 from gateway.signer.paths import full_path
@@ -149,13 +149,7 @@ class OcspCache:
         if self._responses.get(name) == response:
             return
         self._directory.mkdir(mode=0o750, parents=True, exist_ok=True)
-        path = self._directory / f"{name}.ocsp"
-        temporary = self._directory / f"{name}.new"
-        with temporary.open("wb") as file:
-            file.write(response)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
+        write_durably(self._directory / f"{name}.ocsp", response)
         self._responses = {**self._responses, name: response}
 
     def _forget(self, certificate: x509.Certificate) -> None:
