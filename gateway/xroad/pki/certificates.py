@@ -122,6 +122,7 @@ def key_of(certificate: x509.Certificate) -> PublicKey:
     raise refused("pki.key_unsupported", subject=subject_of(certificate), reason=type(key).__name__)
 
 
+@lru_cache(maxsize=1024)
 def subject_of(certificate: x509.Certificate) -> str:
     """Return the subject for people, in the order of RFC 4514."""
     return certificate.subject.rfc4514_string()

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Annotated, Final
 
 from cryptography import x509
@@ -31,6 +32,7 @@ from gateway.xroad.pki.asn1 import (
 from gateway.xroad.pki.certificates import find_extension, is_valid_at, subject_of
 from gateway.xroad.pki.keys import PrivateKey
 
+_TOKENS: Final = 64
 REQUEST_TYPE: Final = "application/timestamp-query"
 RESPONSE_TYPE: Final = "application/timestamp-reply"
 TST_INFO: Final = "1.2.840.113549.1.9.16.1.4"
@@ -210,9 +212,11 @@ def _failures_of(bits: bytes) -> str:
     return ", ".join(_FAILURES.get(number, str(number)) for number in numbers)
 
 
+@lru_cache(maxsize=_TOKENS)
 def parse_token(der: bytes) -> TimestampToken:
     """Read a token: CMS SignedData around TSTInfo.
 
+    Thousands of containers share the token of their batch, so the last few are remembered.
     Raises SignatureRefused (mlog.timestamp_signer_verification_failed), as for a damaged token.
     """
     fault = _refused("timestamp_signer_verification_failed", "pki.timestamp_token_malformed", size_bytes=len(der))
@@ -278,14 +282,7 @@ def verify_token(
             "tsp_certificate_not_found", "pki.timestamp_authority_unknown", serial="-" if serial is None else serial
         )
     _check_authority(authority, token.gen_time)  # (3)
-    name = subject_of(authority)
-    cms.verify_signed(  # (4)
-        token.signed,
-        authority,
-        lambda reason: _refused(
-            "timestamp_signer_verification_failed", "pki.timestamp_signature_invalid", authority=name, check=reason
-        ),
-    )
+    _check_signature(token.der, authority)  # (4)
     return Timestamp(time=token.gen_time, authority=authority, token=token)
 
 
@@ -304,6 +301,18 @@ def _check_question(token: TimestampToken, imprint: Digest, nonce: int | None, p
         raise _refused(
             "timestamp_response_validation_failed", "pki.timestamp_policy", expected=policy, found=token.policy
         )
+
+
+@lru_cache(maxsize=_TOKENS)
+def _check_signature(token_der: bytes, authority: x509.Certificate) -> None:
+    name = subject_of(authority)
+    cms.verify_signed(
+        parse_token(token_der).signed,
+        authority,
+        lambda reason: _refused(
+            "timestamp_signer_verification_failed", "pki.timestamp_signature_invalid", authority=name, check=reason
+        ),
+    )
 
 
 def _check_authority(authority: x509.Certificate, at: datetime) -> None:
