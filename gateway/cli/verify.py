@@ -20,10 +20,10 @@ import typer
 
 from gateway.cli.verification_configuration import Choose, Chosen, configuration_in, configurations_of
 from gateway.runtime.texts import render
-from gateway.xroad.asic.container import read_container
 from gateway.xroad.asic.verdict import AttachmentState, Check, Examination, Outcome, Verdict
-from gateway.xroad.asic.verify import claimed_time, examine_container
+from gateway.xroad.asic.verify import examine_container
 from gateway.xroad.faults import ConfigurationUnusable, XRoadFault
+from gateway.xroad.globalconf.lookup import GlobalConf
 from gateway.xroad.pki.certificates import sha256_of, subject_of
 
 
@@ -96,12 +96,17 @@ def examine_file(path: Path, choose: Choose) -> Report:
         reason = cause.strerror or type(cause).__name__
         fault = ConfigurationUnusable("io_error", "asic.verify.file_unreadable", path=path, reason=reason)
         return Report(path, None, None, fault)
+    chosen: list[Chosen] = []
+
+    def trust(time: datetime | None) -> GlobalConf:
+        chosen.append(choose(time))
+        return chosen[0].globalconf
+
     try:
-        chosen = choose(_claimed_time(data))
+        examination = examine_container(data, trust)
     except XRoadFault as fault:
         return Report(path, None, None, fault)
-    examination = examine_container(data, chosen.globalconf)
-    return Report(path, examination, chosen, examination.fault)
+    return Report(path, examination, chosen[0], examination.fault)
 
 
 def _map(path: Path) -> bytes | memoryview:
@@ -110,13 +115,6 @@ def _map(path: Path) -> bytes | memoryview:
         if path.stat().st_size == 0:
             return b""
         return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
-
-
-def _claimed_time(data: bytes | memoryview) -> datetime | None:
-    try:
-        return claimed_time(read_container(data))
-    except XRoadFault:
-        return None  # then no configuration makes it valid, and the examination says why
 
 
 # For people

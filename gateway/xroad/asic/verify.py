@@ -14,7 +14,7 @@ lists its authorities. An attachment may be absent when a chain holds its digest
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -80,22 +80,35 @@ _SIG_REFERENCE: Final = f"{{{NS_ASIC_MANIFEST}}}SigReference"
 _DATA_REFERENCE: Final = f"{{{NS_ASIC_MANIFEST}}}DataObjectReference"
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 
+# Returns the configuration in force at a time that a container claims; None when it claims none.
+Choose = Callable[[datetime | None], GlobalConf]
+
 
 def verify_container(container: Container, globalconf: GlobalConf) -> Verdict:
     """Return what the container proves; raises XRoadFault with the first check that fails."""
-    return _Walk(globalconf).verdict(container)
+    walk = _Walk()
+    walk.globalconf = globalconf
+    return walk.verdict(container)
 
 
-def examine_container(data: bytes | memoryview, globalconf: GlobalConf) -> Examination:
-    """Return every check with its outcome, for people who want to see them, whatever the bytes are."""
-    walk = _Walk(globalconf)
-    verdict, fault = None, None
+def examine_container(data: bytes | memoryview, trust: GlobalConf | Choose) -> Examination:
+    """Return every check with its outcome, for people who want to see them, whatever the bytes are.
+
+    What `trust` raises when it is asked for the configuration of the claimed time passes through.
+    """
+    walk = _Walk()
+    verdict, fault, container = None, None, None
     try:
         with walk.step(CheckName.CONTAINER):
             container = read_container(data)
-        verdict = walk.verdict(container)
     except XRoadFault as refusal:
         fault = refusal
+    walk.globalconf = trust if isinstance(trust, GlobalConf) else trust(_find_claimed_time(container))
+    if container is not None:
+        try:
+            verdict = walk.verdict(container)
+        except XRoadFault as refusal:
+            fault = refusal
     seen = {check.name for check in walk.checks}
     rest = (Check(name, Outcome.NOT_REACHED, {}) for name in CheckName if name not in seen)
     return Examination((*walk.checks, *rest), verdict, fault)
@@ -106,7 +119,15 @@ def claimed_time(container: Container) -> datetime:
 
     Raises XRoadFault when there is none to be read.
     """
-    return parse_token(_token_of(container, parse_signature(container.signature.xml))).gen_time
+    token = container.token
+    return parse_token(token or _token_of(container, parse_signature(container.signature.xml))).gen_time
+
+
+def _find_claimed_time(container: Container | None) -> datetime | None:
+    try:
+        return None if container is None else claimed_time(container)
+    except XRoadFault:
+        return None  # then no configuration makes it valid, and the examination says why
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,9 +161,9 @@ def _read_message(raw: bytes) -> _Facts:
 
 @dataclass(slots=True)
 class _Walk:
-    """One verification, remembering what it has done."""
+    """One verification, remembering what it has done; `globalconf` is there before anything needs it."""
 
-    globalconf: GlobalConf
+    globalconf: GlobalConf = field(init=False)
     checks: list[Check] = field(default_factory=list)
 
     @contextmanager
