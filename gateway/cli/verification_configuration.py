@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import zipfile
+from bisect import bisect_right
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -72,10 +73,18 @@ def configurations_of(history_path: Path, anchor_path: Path) -> Choose:
     known = history.entries()
     if not known:
         raise _absent(history_path)
+    begins = sorted(entry.used_from for entry in known)
+
+    found: dict[datetime, Chosen] = {}  # by the beginning of its use; proving one takes a while
 
     def choose(time: datetime | None) -> Chosen:
-        found = history.at(known[-1].used_from if time is None else time, anchor)
-        return Chosen(found.globalconf, str(history_path), found.used_from, found.used_until)
+        at = known[-1].used_from if time is None else time
+        index = bisect_right(begins, at)
+        begin = begins[index - 1] if index else at
+        if begin not in found:
+            proven = history.at(at, anchor)
+            found[begin] = Chosen(proven.globalconf, str(history_path), proven.used_from, proven.used_until)
+        return found[begin]
 
     return choose
 
