@@ -11,7 +11,8 @@ import logging
 import re
 import time
 import uuid
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -26,6 +27,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from gateway.runtime import logs
 from gateway.runtime.accounts.model import Principal
 from gateway.runtime.admin_api_settings import AdminApiSettings as AdminApiSettings
+from gateway.runtime.audit.model import TrailUnavailable, caller_address
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +40,8 @@ _FORBIDDEN: Final = re.compile(r"[:;/\\%\x00-\x1f\x7f-\x9f\u200b\ufeff]")
 _MAX_PART: Final = 255
 
 Authenticate = Callable[[str], Awaitable[Principal | None]]
+# Hears of a caller who is let in by no key.
+OnRefused = Callable[[Scope], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,9 +249,15 @@ class _Protected:
     """The ASGI layer that `protect` returns."""
 
     def __init__(
-        self, app: ASGIApp, authenticate: Authenticate, settings: AdminApiSettings, public: frozenset[str]
+        self,
+        app: ASGIApp,
+        authenticate: Authenticate,
+        settings: AdminApiSettings,
+        public: frozenset[str],
+        on_refused: OnRefused | None,
     ) -> None:
         self._app = app
+        self._on_refused = on_refused
         self._authenticate = authenticate
         self._settings = settings
         self._public = public
@@ -260,7 +270,7 @@ class _Protected:
         correlation = scope["surma.correlation"] = str(uuid.uuid4())
         added = scope.setdefault("surma.headers", [])
         sender = _NumberedSend(send, correlation, added)
-        with logs.exchange(correlation):
+        with logs.exchange(correlation), calling_from(scope):
             try:
                 await self._admit(scope)
                 await self._app(scope, self._bounded(scope, receive), sender)
@@ -279,8 +289,17 @@ class _Protected:
         token = _token_of(scope)
         principal = None if token is None else await self._authenticate(token)
         if principal is None:
+            await self._tell_refused(scope)
             raise ApiError(401, "unauthorized")
         scope["surma.principal"] = principal
+
+    async def _tell_refused(self, scope: Scope) -> None:
+        if self._on_refused is None:
+            return
+        try:
+            await self._on_refused(scope)
+        except TrailUnavailable as cause:
+            log.error("a refused caller is not on record: %s", cause)
 
     def _bounded(self, scope: Scope, receive: Receive) -> Receive:
         content_type = _header(scope, b"content-type") or ""
@@ -334,9 +353,20 @@ def protect(
     settings: AdminApiSettings | None = None,
     *,
     public: Iterable[str] = ("/",),
+    on_refused: OnRefused | None = None,
 ) -> ASGIApp:
     """Return `app` behind authentication and limits; only the paths in `public` are served without a key."""
-    return _Protected(app, authenticate, settings or AdminApiSettings(), frozenset(public))
+    return _Protected(app, authenticate, settings or AdminApiSettings(), frozenset(public), on_refused)
+
+
+@contextmanager
+def calling_from(scope: Scope) -> Iterator[None]:
+    """Let everything inside the block know the address of the caller."""
+    token = caller_address.set((scope.get("client") or (None,))[0])
+    try:
+        yield
+    finally:
+        caller_address.reset(token)
 
 
 def _token_of(scope: Scope) -> str | None:

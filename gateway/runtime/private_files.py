@@ -18,7 +18,7 @@ _GROUP_AND_OTHERS: Final = 0o077
 _OTHERS: Final = 0o007
 
 
-def read_private(path: Path, *, credentials_directory: Path | None = None) -> str:
+def read_private(path: Path, *, credentials_directory: Path | None = None, max_bytes: int = MAX_SECRET_BYTES) -> str:
     """Return the text of a file that only its owner can read, without the line end.
 
     Raises PermissionError naming the mode when others can read it, OSError when it cannot be read,
@@ -29,7 +29,7 @@ def read_private(path: Path, *, credentials_directory: Path | None = None) -> st
         mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
         if mode & (_OTHERS if is_credential else _GROUP_AND_OTHERS):
             raise PermissionError(f"its mode is {mode:04o}, it must be 0600 or stricter")
-        text = file.read(MAX_SECRET_BYTES).decode("utf-8").rstrip("\r\n")
+        text = file.read(max_bytes).decode("utf-8").rstrip("\r\n")
     if not text:
         raise ValueError("it is empty")
     return text

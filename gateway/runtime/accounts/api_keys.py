@@ -13,8 +13,8 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from gateway.runtime.accounts import store
-from gateway.runtime.accounts.model import EVERYTHING, ApiKey, Principal
+from gateway.runtime.accounts import store, store_users
+from gateway.runtime.accounts.model import EVERYTHING, ApiKey, Principal, principal_of_user
 
 
 def hash_of(secret: str) -> str:
@@ -36,4 +36,16 @@ def authenticate(tx: Connection, secret: str) -> Principal | None:
     found = store.find_by_hash(tx, hash_of(secret))
     if found is None:
         return None
-    return Principal(f"api-key-{found.id}", frozenset(found.roles), found.scope, found.id)
+    if found.user_id is None:
+        return Principal(f"api-key-{found.id}", frozenset(found.roles), found.scope, found.id)
+    user = store_users.find_user_by_id(tx, found.user_id)
+    return None if user is None or user.is_locked else principal_of_user(user, api_key_id=found.id)
+
+
+def create_for_user(tx: Connection, user_id: int, at: datetime) -> tuple[ApiKey, str]:
+    """Make a key that has whatever its user is granted, for as long as the user is there and not locked."""
+    secret = str(uuid.uuid4())
+    key_id = store.add_api_key(tx, hash_of(secret), (), EVERYTHING, at, user_id=user_id)
+    found = store.find_api_key(tx, key_id)
+    assert found is not None
+    return found, secret

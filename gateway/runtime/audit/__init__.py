@@ -1,0 +1,1 @@
+"""The trail of people's deeds: one line of JSON each, linked by hashes, in files that only grow."""
