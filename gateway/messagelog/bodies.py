@@ -1,8 +1,8 @@
 """Bodies beside the records: one file each below `bodies/`, on disk before its record commits.
 
-A spooled body of the same file system is linked, not copied. Files lie in a folder per day, so that
-sweeping after a crash looks at the last days only: a file without a record belongs to a call that
-was never acknowledged.
+A spooled body of the same file system is linked, not copied; with a key it is written anew, encrypted.
+Files lie in a folder per day, so that sweeping after a crash looks at the last days only: a file
+without a record belongs to a call that was never acknowledged.
 """
 
 from __future__ import annotations
@@ -10,11 +10,12 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Final
 
+from gateway.messagelog.encryption import EncryptedBody, LogKey
 from gateway.xroad.bodies import Body
 from gateway.xroad.digests import Digest, DigestAlgorithm
 
@@ -45,8 +46,11 @@ class BodyStore:
     def __init__(self, root: Path) -> None:
         self.root = root
 
-    def keep(self, body: Body, day: date) -> str:
-        """Put a body on disk and return its location below the root. Raises OSError when the disk does."""
+    def keep(self, body: Body, day: date, key: LogKey | None = None) -> str:
+        """Put a body on disk, encrypted if there is a key, and return its location below the root.
+
+        Raises OSError when the disk does.
+        """
         folder = self.root / day.isoformat()
         if not folder.is_dir():
             folder.mkdir(parents=True, exist_ok=True)
@@ -54,7 +58,10 @@ class BodyStore:
             _sync(self.root.parent)
         path = folder / secrets.token_hex(16)
         try:
-            _link_or_copy(body, path)
+            if key is not None:
+                _write(key.encrypt_body(body), path)
+            elif not _link(body, path):
+                _write(body.chunks(), path)
             _sync(folder)
         except BaseException:
             with contextlib.suppress(OSError):
@@ -62,9 +69,11 @@ class BodyStore:
             raise
         return f"{folder.name}/{path.name}"
 
-    def open(self, location: str, size: int, digest: bytes) -> StoredBody:
-        """Return the body at a location."""
-        return StoredBody(self.root / location, size, digest)
+    def open(self, location: str, size: int, digest: bytes, key: LogKey | None = None) -> Body:
+        """Return the body at a location, `key` being what it was kept with. Raises FileNotFoundError."""
+        path = self.root / location
+        path.stat()
+        return StoredBody(path, size, digest) if key is None else EncryptedBody(path, size, digest, key)
 
     def remove(self, location: str) -> None:
         """Remove a body whose record was not written."""
@@ -87,19 +96,22 @@ class BodyStore:
         return removed
 
 
-def _link_or_copy(body: Body, path: Path) -> None:
+def _link(body: Body, path: Path) -> bool:
     source: Path | None = getattr(body, "path", None)
-    if source is not None:
-        try:
-            os.link(source, path)
-        except OSError:  # another file system, or one without hard links
-            pass
-        else:
-            _sync(path)
-            return
+    if source is None:
+        return False
+    try:
+        os.link(source, path)
+    except OSError:  # another file system, or one without hard links
+        return False
+    _sync(path)
+    return True
+
+
+def _write(chunks: Iterable[bytes], path: Path) -> None:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     with os.fdopen(descriptor, "wb", buffering=0) as file:
-        for chunk in body.chunks():
+        for chunk in chunks:
             view = memoryview(chunk)
             while view:
                 view = view[file.write(view) :]

@@ -11,7 +11,7 @@ bytes and nothing), texts in UTF-8 and numbers as decimal ASCII:
               then for each body in order of its number:
               field(number) field(size) field(SHA-512 of the body) field(kept: "0" or "1")
 A record whose message is kept without its body begins with "surma message record 2\n" and ends with
-field("0"). A refusal is
+field("0") field(SHA-512 of what was kept). A refusal is
 
     content = "surma refusal record 1\n"
               field(time_ms) field(until_ms) field(times) field(side) field(is failure: "0" or "1")
@@ -50,9 +50,15 @@ def sha512(data: bytes) -> bytes:
 
 def content_hash(said: RecordContent) -> bytes:
     """Return the hash of what a record says, wherever it stands in the chain."""
+    result, chain = said.hash_chain_result, said.hash_chain
+    return content_hash_of(said, None if result is None else sha512(result), None if chain is None else sha512(chain))
+
+
+def content_hash_of(said: RecordContent, result_digest: bytes | None, chain_digest: bytes | None) -> bytes:
+    """Return the same where only the SHA-512 of hash chain and result are at hand."""
     (
         time_ms, side, is_response, query_id, x_request_id, client, provider, service_code, service_version,
-        message_digest, signature_digest, hash_chain_result, hash_chain, bodies, is_whole,
+        message_digest, signature_digest, _, _, bodies, is_whole, kept_digest,
     ) = said  # fmt: skip
     query, request = query_id.encode(), x_request_id.encode()
     fields = (
@@ -65,12 +71,12 @@ def content_hash(said: RecordContent) -> bytes:
         _encode_parties(client, provider, service_code, service_version),
         _field(message_digest),
         _field(signature_digest),
-        _ABSENT if hash_chain_result is None else _field(sha512(hash_chain_result)),
-        _ABSENT if hash_chain is None else _field(sha512(hash_chain)),
+        _ABSENT if result_digest is None else _field(result_digest),
+        _ABSENT if chain_digest is None else _field(chain_digest),
         b"".join([_encode_body(body) for body in bodies]) if bodies else b"",
     )
     if not is_whole:
-        return sha512(_HEADER_WITHOUT_BODY + b"".join(fields) + _field(b"0"))
+        return sha512(_HEADER_WITHOUT_BODY + b"".join(fields) + _field(b"0") + _field(kept_digest or b""))
     return sha512(_HEADER + b"".join(fields))
 
 

@@ -9,19 +9,23 @@ from __future__ import annotations
 import asyncio
 import io
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote_plus
 
 from gateway.messagelog import store
-from gateway.messagelog.bodies import BodyStore
-from gateway.messagelog.model import DocumentFacts, MessageRecord, RecordedBody, RecordTimestamp
+from gateway.messagelog.body_logging import known_digests
+from gateway.messagelog.chain import sha512
+from gateway.messagelog.model import DocumentFacts, MessageRecord, RecordTimestamp
+from gateway.messagelog.reader import MessageReader
 from gateway.messagelog.recorder import MessageLog
 from gateway.messagelog.timestamper import Timestamper
-from gateway.xroad.asic.container import BatchTimestamp, build_container
-from gateway.xroad.bodies import Body, BytesBody
+from gateway.xroad.asic.container import BatchTimestamp, read_container, write_container
+from gateway.xroad.asic.verdict import Verdict
+from gateway.xroad.asic.verify import verify_container
 from gateway.xroad.faults import LoggingUnavailable
+from gateway.xroad.globalconf.lookup import GlobalConf
 from gateway.xroad.identifiers import ClientId
 from gateway.xroad.signature.signed_message import Signature
 
@@ -90,21 +94,45 @@ class Documents:
             raise LoggingUnavailable(
                 "mlog.message_log_record_not_found", "messagelog.record_not_found", sequence=sequence
             )
-        return build_document(record, timestamp, self._log.bodies)
+        return build_document(record, timestamp, self._log.reader)
 
 
-def build_document(record: MessageRecord, timestamp: RecordTimestamp | None, bodies: BodyStore) -> Document:
-    """Return the container of a record; without `timestamp` it proves everything but the time."""
-    kept = {body.number: kept for body in record.bodies if (kept := _find_body(record, body, bodies)) is not None}
-    container = build_container(
-        record.message,
+def build_document(record: MessageRecord, timestamp: RecordTimestamp | None, reader: MessageReader) -> Document:
+    """Return the container of a record; without `timestamp` it proves everything but the time.
+
+    Raises LoggingUnavailable when the file of a body or the key of an encrypted record is gone.
+    """
+    return Document(document_name(record), b"".join(write_document(record, timestamp, reader)))
+
+
+def write_document(record: MessageRecord, timestamp: RecordTimestamp | None, reader: MessageReader) -> Iterator[bytes]:
+    """Yield the bytes of the container of a record; see `build_document`."""
+    kept = {body.number: kept for body in record.bodies if (kept := reader.find_body(record, body)) is not None}
+    return write_container(
+        reader.read_message(record),
         _signature_of(record, timestamp),
         at=record.time,
         attachments=kept,
         timestamp=_batch_timestamp_of(timestamp),
         omitted=[body.number for body in record.bodies if body.number not in kept],
+        is_whole=record.is_whole,
     )
-    return Document(document_name(record), container)
+
+
+def verify_document(container: bytes | memoryview, record: MessageRecord, globalconf: GlobalConf) -> Verdict:
+    """Return what the container of a record proves, parts that were not kept by the digests in the record.
+
+    The message in it is the one that was recorded: its digest is in the record, and so in the chain of
+    records. Raises XRoadFault with the first check that fails: of the container, or LoggingUnavailable
+    (messagelog.other_message).
+    """
+    read = read_container(container)
+    recorded = record.message_digest if record.is_whole else record.kept_digest
+    if sha512(read.message) != recorded:
+        raise LoggingUnavailable("internal_error", "messagelog.other_message", sequence=record.sequence)
+    return verify_container(
+        read, globalconf, known_digests(record.message_digest, record.bodies, is_whole=record.is_whole)
+    )
 
 
 def document_name(record: MessageRecord | DocumentFacts) -> str:
@@ -132,18 +160,6 @@ def _batch_timestamp_of(timestamp: RecordTimestamp | None) -> BatchTimestamp | N
     if timestamp is None or timestamp.hash_chain_result is None or timestamp.hash_chain is None:
         return None  # a single one stands inside of the signature
     return BatchTimestamp(timestamp.token, timestamp.hash_chain_result, timestamp.hash_chain)
-
-
-def _find_body(record: MessageRecord, body: RecordedBody, bodies: BodyStore) -> Body | None:
-    """Return a body that was kept; None where only the digest was. An empty one needs no file."""
-    if body.location is None:
-        return BytesBody(b"") if body.size == 0 else None
-    stored = bodies.open(body.location, body.size, body.digest)
-    if not stored.path.is_file():
-        raise LoggingUnavailable(
-            "internal_error", "messagelog.body_missing", location=body.location, sequence=record.sequence
-        )
-    return stored
 
 
 def _base32(number: int) -> str:

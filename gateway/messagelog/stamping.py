@@ -7,7 +7,7 @@ The moment failure began is kept in the database too: a restart must not start t
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from gateway.runtime.clock import epoch_ms, from_epoch_ms
 from gateway.xroad.faults import LoggingUnavailable
@@ -28,6 +28,13 @@ class StampingHealth:
     def failing_since(self) -> datetime | None:
         """When the first failure after the last success was; None while all is well."""
         return None if self._failing_since_ms is None else from_epoch_ms(self._failing_since_ms)
+
+    @property
+    def refuses_at(self) -> datetime | None:
+        """When nothing is recorded any more unless time-stamping recovers; None while all is well, or never."""
+        if self._failing_since_ms is None or not self._acceptable_failure_s:
+            return None
+        return from_epoch_ms(self._failing_since_ms) + timedelta(seconds=self._acceptable_failure_s)
 
     def load(self, failing_since_ms: int | None) -> None:
         """Take up what an earlier process remembered."""

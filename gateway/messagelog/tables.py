@@ -62,6 +62,7 @@ message_records: Final = Table(
     Column("message_digest", LargeBinary),  # where it is not that of `message`
     Column("is_whole", Boolean, nullable=False, server_default=true()),
     Column("key_id", Text),
+    Column("kept_digest", LargeBinary),  # of `message` in plain, where the body was left out
     Index("message_records_by_query_id", "query_id"),
 )
 
@@ -118,6 +119,7 @@ record_timestamps: Final = Table(
     Column("timestamp_id", _Key, ForeignKey("timestamps.id"), nullable=False),
     Column("hash_chain", LargeBinary),
     Column("signature", LargeBinary),
+    Index("record_timestamps_by_timestamp", "timestamp_id"),
 )
 
 log_state: Final = Table(
@@ -170,4 +172,14 @@ archived_entries: Final = Table(
     Column("name", Text),  # of the container; a refusal has none
     Column("content_hash", LargeBinary, nullable=False),
     Index("archived_entries_by_file", "file_id"),
+)
+
+# Entries that are not safe in an archive: without digest no container could be built, and they wait for a
+# later run; with it the container of that SHA-512 was archived but did not hold. Their rows stay.
+unverified_entries: Final = Table(
+    "unverified_entries",
+    metadata,
+    Column("sequence", _Key, primary_key=True, autoincrement=False),
+    Column("reason", Text, nullable=False),
+    Column("container_digest", LargeBinary),
 )

@@ -2,7 +2,10 @@
 
 One record alone gets a stamp over its SignatureValue, put into its signature; several get one stamp
 over a hash chain of their signatures, which stay as they are (X-Road SingleTimestampRequest.java,
-BatchTimestampRequest.java). Services are asked in their configured order; the first that answers wins.
+BatchTimestampRequest.java). Services are asked in their configured order; the first whose token passes
+every check wins: about our data, with our nonce, under an accepted policy, signed by a listed authority
+whose certificate is for time-stamps and valid, and at a time near our own. The reference sends no nonce;
+with one, nobody can answer with a token made for somebody else, or earlier.
 
 After a failure the reference sends one record per attempt, a minute apart, until one succeeds. We
 send the whole batch again: a request carries one hash whatever the batch holds, so a small one spares
@@ -13,10 +16,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import secrets
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from typing import Final
 
 from gateway.messagelog import store
+from gateway.messagelog.authorities import AuthorityHealth, AuthorityRecords
 from gateway.messagelog.model import MessageLogSettings, NewTimestamp, StampedRecord, Unstamped
 from gateway.messagelog.recorder import MessageLog
 from gateway.messagelog.writer import AddTimestamp, LinkTimestamp, SetState
@@ -24,6 +30,7 @@ from gateway.runtime.clock import Clock, epoch_ms
 from gateway.runtime.fetch import Fetcher, FetchError, expect_ok
 from gateway.runtime.group_commit import CommitUnavailable
 from gateway.runtime.periodic import Periodic
+from gateway.runtime.texts import render
 from gateway.xroad.digests import Digest, DigestAlgorithm, digest_of
 from gateway.xroad.faults import ConfigurationUnusable, LoggingUnavailable, XRoadFault
 from gateway.xroad.globalconf.lookup import GlobalConf
@@ -50,6 +57,7 @@ MAX_RESPONSE_BYTES: Final = 1024 * 1024
 _FIRST_RUN_S: Final = 1.0
 _LINKS_PER_COMMIT: Final = 500  # records are waiting for the same writer
 _WARN_ABOVE: Final = 0.7  # of the limit per round
+_NONCE_BITS: Final = 64
 
 
 class Timestamper:
@@ -71,6 +79,7 @@ class Timestamper:
         self._globalconf = globalconf
         self._tsa_urls = tsa_urls
         self._fetch = fetch or Fetcher(timeout_s=settings.timestamp_timeout_s)
+        self._records = AuthorityRecords()
         self._periodic = Periodic(
             "time-stamping",
             self._interval_s,
@@ -93,6 +102,10 @@ class Timestamper:
         """Stop; records that are waiting wait for the next start."""
         await self._periodic.stop()
         await self._fetch.close()
+
+    def authorities(self) -> tuple[AuthorityHealth, ...]:
+        """Return how each configured service does, in the order in which they are asked."""
+        return self._records.of(self._tsa_urls())
 
     async def stamp_waiting(self) -> int:
         """Stamp every record that has none, and return how many; a failure is noted and raised."""
@@ -128,6 +141,11 @@ class Timestamper:
             raise
         except XRoadFault as fault:
             raise LoggingUnavailable(f"timestamping_failed.{fault.code}", fault.text_id, **fault.facts) from fault
+
+    async def stamp_digest(self, imprint: Digest) -> bytes:
+        """Return a token over something that is no record. Raises XRoadFault with what the last service failed with."""
+        _, _, token = await self._ask(imprint)
+        return token
 
     async def _stamp(self, batch: Sequence[Unstamped]) -> None:
         try:
@@ -166,13 +184,26 @@ class Timestamper:
             "mlog.no_timestamping_provider_found", "messagelog.no_timestamping_provider"
         )
         for url in self._tsa_urls():
+            nonce = secrets.randbits(_NONCE_BITS)
             try:
-                token = parse_response(await self._post(url, build_request(imprint)))
-                stamp = verify_token(parse_token(token), imprint, authorities)
-                return url, stamp, add_certificate(token, stamp.authority)
+                token = parse_response(await self._post(url, build_request(imprint, nonce)))
+                stamp = verify_token(
+                    parse_token(token),
+                    imprint,
+                    authorities,
+                    nonce=nonce,
+                    policies=self._settings.timestamp_policies,
+                    around=(self._clock.now(), timedelta(seconds=self._settings.max_timestamp_difference_s)),
+                )
+                stored = add_certificate(token, stamp.authority)
             except XRoadFault as fault:
-                log.warning("a time-stamping service failed: %s", fault, extra={"tsa": url})
+                self._records.failed(url, self._clock.now(), fault)
+                reason = render(fault.text_id, fault.facts)
+                log.warning("a time-stamping service failed: %s", reason, extra={"tsa": url, "check": fault.text_id})
                 failure = fault
+            else:
+                self._records.succeeded(url, self._clock.now())
+                return url, stamp, stored
         raise failure
 
     async def _post(self, url: str, request: bytes) -> bytes:

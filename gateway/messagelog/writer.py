@@ -41,15 +41,19 @@ _RECORD_COLUMNS: Final = (
     "sequence", "time_ms", "side", "is_response", "query_id", "x_request_id", "client", "provider", "service_code",
     "service_version", "body_count", "skeleton_key", "signature_digest", "content_hash", "previous_hash",
     "record_hash", "hash_chain_result", "hash_chain", "signature_values", "message", "message_digest", "is_whole",
-    "key_id",
+    "kept_digest", "key_id",
 )  # fmt: skip
 _REFUSAL_COLUMNS: Final = ("sequence", *RefusalContent._fields, "content_hash", "previous_hash", "record_hash")
-_NULLABLE: Final = frozenset(
-    ("service_version", "hash_chain_result", "hash_chain", "signature_values", "message_digest", "key_id")
-)
+_NULLABLE: Final = frozenset((
+    "service_version", "hash_chain_result", "hash_chain", "signature_values", "message_digest", "kept_digest", "key_id",
+))  # fmt: skip
 _BODY_COLUMNS: Final = ("sequence", "number", "size", "digest", "location")
 _LINK_COLUMNS: Final = ("sequence", "timestamp_id", "hash_chain", "signature")
 
+_DROP_SKELETON: Final = (
+    "DELETE FROM signature_skeletons WHERE key = ? AND NOT EXISTS "
+    "(SELECT 1 FROM message_records r WHERE r.sequence > ? AND r.skeleton_key = signature_skeletons.key)"
+)
 _MOVED: Final = "the end of the message log is not where it was"  # reading it afresh is what opening does
 _OF_THE_DISK: Final = (sqlite3.OperationalError, sqlite3.DatabaseError)  # the other children accuse the item
 
@@ -86,7 +90,15 @@ class Change:
     steps: tuple[tuple[str, Rows], ...]
 
 
-Item = NewRecord | NewRefusal | AddTimestamp | LinkTimestamp | SetState | Change
+@dataclass(frozen=True, slots=True)
+class DropSkeletons:
+    """Remove skeletons that no record up to `through` has, unless a later one does. The result is 0."""
+
+    keys: tuple[bytes, ...]
+    through: int
+
+
+Item = NewRecord | NewRefusal | AddTimestamp | LinkTimestamp | SetState | Change | DropSkeletons
 
 
 @dataclass(slots=True)
@@ -136,7 +148,7 @@ class LogWriter:
         self._connection: Any = None
         self._head = _Head()
         self._known: OrderedDict[bytes, None] = OrderedDict()
-        with _unavailable("the message log cannot be opened", self._database):
+        with _unavailable("the message log cannot be opened: ", self._database):
             try:
                 self._open()
             except BaseException:
@@ -146,7 +158,7 @@ class LogWriter:
     def write(self, items: Sequence[Item]) -> list[int]:
         """Write all items in one durable transaction."""
         batch = self._place(items)
-        with _unavailable("the message log cannot be written", self._database):
+        with _unavailable("", self._database):
             cursor = self._connection.cursor()
             try:
                 if batch.is_one_statement and self._database.is_sqlite:
@@ -222,7 +234,7 @@ class LogWriter:
             said, content, message, key, skeleton, signature_values, key_id = item
             (
                 time_ms, side, is_response, query_id, x_request_id, client, provider, service_code, service_version,
-                message_digest, signature_digest, hash_chain_result, hash_chain, bodies, is_whole,
+                message_digest, signature_digest, hash_chain_result, hash_chain, bodies, is_whole, kept_digest,
             ) = said  # fmt: skip
             sequence += 1
             batch.records += 1
@@ -251,6 +263,7 @@ class LogWriter:
                 message,
                 absent if is_whole and key_id is None else blob(message_digest),
                 truth(is_whole),
+                absent if kept_digest is None else blob(kept_digest),
                 absent if key_id is None else key_id,
             )
             batch.size += len(message)
@@ -313,6 +326,12 @@ class LogWriter:
                 case SetState(name, value):
                     update = "ON CONFLICT (name) DO UPDATE SET value = excluded.value"
                     self._insert(cursor, "log_state", ("name", "value"), [(name, value)], update)
+                case DropSkeletons(keys, through):
+                    for key in keys:
+                        self._known.pop(key, None)  # whoever brings it again writes it again
+                    mark = "?" if self._database.is_sqlite else "%s"
+                    statement = _DROP_SKELETON.replace("?", mark)
+                    cursor.executemany(statement, [(key, through) for key in keys])
                 case Change(steps):
                     for statement, rows in steps:
                         cursor.executemany(
@@ -367,13 +386,13 @@ def _unavailable(what: str, database: Database) -> Iterator[None]:
     try:
         yield
     except _troubles(database) as cause:
-        raise CommitUnavailable(f"{what}: {_reason(cause)}") from cause
+        raise CommitUnavailable(f"{what}{_reason(cause)}") from cause
     except DBAPIError as cause:  # while connecting, SQLAlchemy wraps the driver's errors
-        raise CommitUnavailable(f"{what}: {_reason(cause.orig or cause)}") from cause
+        raise CommitUnavailable(f"{what}{_reason(cause.orig or cause)}") from cause
     except sqlite3.DatabaseError as cause:
         if type(cause) is not sqlite3.DatabaseError:  # its children accuse the item; itself it says "malformed"
             raise
-        raise CommitUnavailable(f"{what}: {_reason(cause)}") from cause
+        raise CommitUnavailable(f"{what}{_reason(cause)}") from cause
 
 
 def _troubles(database: Database) -> tuple[type[Exception], ...]:
@@ -381,7 +400,8 @@ def _troubles(database: Database) -> tuple[type[Exception], ...]:
     driver = database.driver
     if database.is_sqlite:  # its InterfaceError accuses the item
         return driver.OperationalError, OSError
-    return driver.OperationalError, driver.InterfaceError, OSError
+    # A server that became a standby, or was told to take nothing any more, says that the transaction is read-only.
+    return driver.OperationalError, driver.InterfaceError, driver.errors.ReadOnlySqlTransaction, OSError
 
 
 def _taken(database: Database) -> type[Exception]:

@@ -77,10 +77,15 @@ def a_demo_globalconf(*tsas: Issued) -> GlobalConf:
 
 
 class Tsa:
-    """A time-stamping service that keeps RFC 3161, unless told to fail."""
+    """A time-stamping service that keeps RFC 3161, unless told to fail.
 
-    def __init__(self, clock: FixedClock, issued: Issued | None = None) -> None:
+    `alter` makes it answer another request than the one that came.
+    """
+
+    def __init__(self, clock: FixedClock, issued: Issued | None = None, policy: str = POLICY) -> None:
         self.issued = issued or a_hierarchy().tsa
+        self.policy = policy
+        self.alter: Callable[[tsp.TimestampRequest], tsp.TimestampRequest] | None = None
         self.requests: list[tsp.TimestampRequest] = []
         self.is_down = False
         self.answer: bytes | None = None
@@ -104,12 +109,12 @@ class Tsa:
         if self.answer is not None:
             return self.answer
         return tsp.build_response(
-            request,
+            request if self.alter is None else self.alter(request),
             key=self.issued.key,
             certificate=self.issued.certificate,
             at=self._clock.now(),
             serial_number=next(self._serials),
-            policy=POLICY,
+            policy=self.policy,
         )
 
 

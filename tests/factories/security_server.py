@@ -25,9 +25,13 @@ from gateway.configuration_client.client import ConfigurationClient
 from gateway.configuration_client.downloader import Downloader
 from gateway.configuration_client.history import History
 from gateway.configuration_client.provider import ConfigurationProvider
-from gateway.runtime.accounts import api_keys
+from gateway.runtime.accounts import api_keys, store_users
 from gateway.runtime.accounts import tables as account_tables
+from gateway.runtime.accounts.model import EVERYTHING, AccountSettings, Grant
+from gateway.runtime.accounts.passwords import Passwords
+from gateway.runtime.accounts.sign_in import SignIn
 from gateway.runtime.admin_api import AdminApiSettings
+from gateway.runtime.audit.trail import Trail
 from gateway.runtime.clock import FixedClock
 from gateway.runtime.database import open_database
 from gateway.runtime.fetch import Fetcher
@@ -68,6 +72,8 @@ OCSP_URL = "http://ocsp.test/"
 OWNER_ID, CLIENT_ID = "TEST:GOV:1001", "TEST:GOV:1001:client"
 PROVIDER_ID = "TEST:COM:2002:service"
 GROUP_ID = "TEST:citizens"
+# Argon2 with hardly any memory: what is tested here is not how long a guess takes.
+QUICK_PASSWORDS = Passwords(memory_kib=64, passes=1, lanes=1)
 UNBOUND = AdminApiSettings(requests_per_second=0, requests_per_minute=0)
 
 
@@ -112,15 +118,23 @@ class Server:
         await self.deps.configuration.refresh_now()
         await self.follow()
 
-    def api_key(self, *granted: str) -> str:
+    def api_key(self, *granted: str, scope: str = EVERYTHING) -> str:
         with self.deps.database.transaction() as tx:
-            return api_keys.create(tx, granted or roles.ALL, self.clock.now())[1]
+            return api_keys.create(tx, granted or roles.ALL, self.clock.now(), scope=scope)[1]
 
-    def client(self, *granted: str) -> httpx.AsyncClient:
+    def key_of_user(self, name: str, *grants: Grant) -> int:
+        """Make a user with these grants and a key that has them too; return its number."""
+        with self.deps.database.transaction() as tx:
+            user = store_users.add_user(tx, name, None, self.clock.now())
+            for grant in grants:
+                store_users.add_grant(tx, user, grant)
+            return api_keys.create_for_user(tx, user, self.clock.now())[0].id
+
+    def client(self, *granted: str, scope: str = EVERYTHING) -> httpx.AsyncClient:
         return httpx.AsyncClient(
             transport=httpx.ASGITransport(self.app),
             base_url="https://ss.test/api/v1",
-            headers={"Authorization": f"X-Road-ApiKey token={self.api_key(*granted)}"},
+            headers={"Authorization": f"X-Road-ApiKey token={self.api_key(*granted, scope=scope)}"},
         )
 
 
@@ -181,6 +195,8 @@ async def a_server(folder: Path) -> AsyncIterator[Server]:
         after_change=follow,
         refresh_status=refresh_status,
         stamp_soon=lambda: made.stamped.append(None),
+        sign_in=SignIn(database, clock, QUICK_PASSWORDS, AccountSettings()),
+        trail=Trail(folder, clock),
     )
     made = Server(deps, clock, web, admin_app(deps, UNBOUND), signer)
     try:
@@ -227,7 +243,7 @@ def a_registry() -> Iterator[Registry]:
 
 def every_route(server: Server) -> list[tuple[str, str]]:
     """Method and path of everything that is served under the prefix."""
-    paths = server.app._app.openapi()["paths"]
+    paths = server.app.api.openapi()["paths"]
     return [
         (method.upper(), path.removeprefix("/api/v1"))
         for path, methods in paths.items()

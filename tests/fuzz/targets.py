@@ -17,6 +17,7 @@ from gateway.serverconf.openapi_servers import hide_servers
 from gateway.xroad.asic.container import read_container
 from gateway.xroad.asic.verify import verify_container
 from gateway.xroad.bodies import BytesSink
+from gateway.xroad.checkpoint import build_checkpoint, build_export, parse_export
 from gateway.xroad.digests import digest_of
 from gateway.xroad.faults import XRoadFault
 from gateway.xroad.globalconf.anchor import parse_anchor
@@ -45,6 +46,7 @@ from gateway.xroad.transport.encoder import TransportEncoder
 from gateway.xroad.xml import NS_SOAP11, NS_SOAP12
 from tests.factories.descriptions import a_wsdl
 from tests.factories.globalconf import a_full_shared_parameters, a_private_parameters
+from tests.factories.ledger import a_checkpoint
 from tests.factories.messages import a_rest_request, a_rest_response, a_soap_message, an_attachment, soap_bytes
 from tests.factories.pki import NOON, a_hierarchy, a_token, an_ocsp_response
 from tests.factories.signatures import World, a_world
@@ -239,6 +241,11 @@ TARGETS: dict[str, Target] = {
             lambda d: verify_container(read_container(d), world().globalconf),
             lambda: [world().container(a_rest_request(), batch_stamp=True)],
         ),
+        Target(
+            "checkpoint",
+            lambda d: parse_export(d.splitlines(keepends=True)),
+            lambda: [_checkpoint(), b"".join(build_export(_checkpoint(), 3, [bytes([n]) * 32 for n in range(1, 4)]))],
+        ),
         Target("anchor", parse_anchor, lambda: [b"<a/>", _anchor()]),
         Target("directory", parse_directory, lambda: [_directory()]),
         Target(
@@ -272,6 +279,11 @@ TARGETS: dict[str, Target] = {
         Target("http-response", lambda d: read_response_head(d, 100, method="GET"), lambda: [ANSWER], HttpProblem),
     )
 }
+
+
+@cache
+def _checkpoint() -> bytes:
+    return build_checkpoint(a_checkpoint())
 
 
 def _anchor() -> bytes:

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final
+from functools import lru_cache
+from typing import Final, NamedTuple
 
 from gateway.xroad.bodies import Body
 from gateway.xroad.digests import Digest, digest_of_chunks
@@ -68,7 +69,20 @@ class Entry:
 
     def read(self) -> bytes:
         """Return the bytes."""
-        return b"".join(self.chunks())
+        if self.size > _CHUNK_BYTES or self._method != _DEFLATED:
+            return b"".join(self.chunks())
+        inflater = zlib.decompressobj(-zlib.MAX_WBITS)
+        try:
+            data = inflater.decompress(self._packed, self.size + 1)
+        except zlib.error as cause:
+            raise _refused("asic.zip_data", entry=self.name) from cause
+        if len(data) == self.size and not inflater.eof:
+            data += inflater.decompress(inflater.unconsumed_tail, 1)  # the end may follow the last byte
+        if len(data) != self.size or zlib.crc32(data) != self._crc:
+            raise _refused("asic.zip_size", entry=self.name)
+        if not inflater.eof or inflater.unused_data:
+            raise _refused("asic.zip_data", entry=self.name)
+        return data
 
     def body(self) -> Body:
         """Return the bytes as a body, hashed now and inflated anew whenever they are asked for."""
@@ -114,23 +128,34 @@ class EntryBody:
 
 # Returns how large the entry called so may be, or None when it has no place in the archive.
 LimitOf = Callable[[str], int | None]
+# Returns the bytes of an archive from a position to another one.
+ReadAt = Callable[[int, int], bytes | memoryview]
 
 
-def read_archive(data: bytes | memoryview, limit_of: LimitOf) -> dict[str, Entry]:
-    """Return the entries of an archive by name.
+def read_archive(data: bytes | memoryview, limit_of: LimitOf, *, max_entries: int = MAX_ENTRIES) -> dict[str, Entry]:
+    """Return the entries of an archive by name, in the order in which they lie there.
 
     Raises MalformedMessage (asic_invalid_container) for anything that two readers could understand
     differently, for names without a limit, and for entries above theirs.
     """
     view = memoryview(data).cast("B")
-    end = _find_end(view)
-    _, disk, first_disk, here, count, size, start, _ = _END.unpack_from(view, end)
-    if disk or first_disk or here != count or count > MAX_ENTRIES or start + size != end:
+    listing = read_listing(lambda start, stop: view[start:stop], len(view), limit_of, max_entries=max_entries)
+    return {name: _entry(view[placed.start : placed.stop], placed.header, name) for name, placed in listing.items()}
+
+
+def read_listing(read: ReadAt, size: int, limit_of: LimitOf, *, max_entries: int = MAX_ENTRIES) -> dict[str, Placed]:
+    """Return where the entries of an archive lie, without reading them; as `read_archive` otherwise."""
+    base = max(0, size - _END.size - MAX_COMMENT_BYTES)
+    tail = memoryview(read(base, size))
+    end = _find_end(tail)
+    _, disk, first_disk, here, count, length, start, _ = _END.unpack_from(tail, end)
+    if disk or first_disk or here != count or count > max_entries or start + length != base + end:
         raise _refused("asic.zip_directory")
-    headers = _read_directory(view[start:end], count)
+    directory = tail[start - base : end] if start >= base else memoryview(read(start, base + end))
+    headers = _read_directory(directory, count)
     headers.sort(key=lambda header: header.offset)
     stops = [*(header.offset for header in headers[1:]), start]
-    entries: dict[str, Entry] = {}
+    entries: dict[str, Placed] = {}
     position = 0
     for header, stop in zip(headers, stops, strict=False):
         name = _name(header.name)
@@ -143,15 +168,26 @@ def read_archive(data: bytes | memoryview, limit_of: LimitOf) -> dict[str, Entry
             raise _refused("asic.zip_too_large", entry=name, size_bytes=header.size, limit_bytes=limit)
         if header.offset != position:
             raise _refused("asic.zip_gap", entry=name)
-        entries[name] = _entry(view[position:stop], header, name)
+        entries[name] = Placed(header, position, stop)
         position = stop
     if position != start:
         raise _refused("asic.zip_directory")
     return entries
 
 
-@dataclass(frozen=True, slots=True)
-class _Header:
+class Placed(NamedTuple):
+    """An entry that was not read yet: what the directory says of it, and from where to where it lies."""
+
+    header: Header
+    start: int
+    stop: int
+
+    def open(self, read: ReadAt) -> Entry:
+        """Return the entry. Raises MalformedMessage when something else lies there."""
+        return _entry(memoryview(read(self.start, self.stop)), self.header, _name(self.header.name))
+
+
+class Header(NamedTuple):
     """What the central directory says of an entry."""
 
     name: bytes
@@ -164,18 +200,16 @@ class _Header:
 
 
 def _find_end(view: memoryview) -> int:
-    base = max(0, len(view) - _END.size - MAX_COMMENT_BYTES)
-    end = bytes(view[base:]).rfind(_END_MAGIC)
-    if end < 0 or base + end + _END.size > len(view):
+    end = bytes(view).rfind(_END_MAGIC)
+    if end < 0 or end + _END.size > len(view):
         raise _refused("asic.not_a_zip")
-    end += base
     comment = _END.unpack_from(view, end)[-1]
     if end + _END.size + comment != len(view):
         raise _refused("asic.zip_trailing_bytes")
     return end
 
 
-def _read_directory(view: memoryview, count: int) -> list[_Header]:
+def _read_directory(view: memoryview, count: int) -> list[Header]:
     headers = []
     position = 0
     for _ in range(count):
@@ -208,15 +242,15 @@ def _read_directory(view: memoryview, count: int) -> list[_Header]:
         if made_by >> 8 == _UNIX and attributes >> 16 & 0o170000 not in _FILE_TYPES:
             raise _refused("asic.zip_directory")  # a link, which unpacking would follow
         name_start = position + _CENTRAL.size
-        _check_extras(view[name_start + name : name_start + name + extra])
-        headers.append(_Header(bytes(view[name_start : name_start + name]), flags, method, crc, packed, size, offset))
+        _check_extras(bytes(view[name_start + name : name_start + name + extra]))
+        headers.append(Header(bytes(view[name_start : name_start + name]), flags, method, crc, packed, size, offset))
         position = stop
     if position != len(view):
         raise _refused("asic.zip_directory")
     return headers
 
 
-def _entry(view: memoryview, header: _Header, name: str) -> Entry:
+def _entry(view: memoryview, header: Header, name: str) -> Entry:
     """Return the entry that `view` holds: local header, data, descriptor, and nothing else."""
     if len(view) < _LOCAL.size:
         raise _refused("asic.zip_local_header", entry=name)
@@ -227,7 +261,7 @@ def _entry(view: memoryview, header: _Header, name: str) -> Entry:
         raise _refused("asic.zip_local_header", entry=name)
     if bytes(view[_LOCAL.size : _LOCAL.size + name_size]) != header.name:
         raise _refused("asic.zip_local_header", entry=name)
-    _check_extras(view[_LOCAL.size + name_size : start])
+    _check_extras(bytes(view[_LOCAL.size + name_size : start]))
     expected = (header.crc, header.packed_size, header.size)
     if (crc, packed, size) != expected and not (flags & _HAS_DESCRIPTOR and (crc, packed, size) == (0, 0, 0)):
         raise _refused("asic.zip_local_header", entry=name)
@@ -237,14 +271,15 @@ def _entry(view: memoryview, header: _Header, name: str) -> Entry:
     return Entry(name, header.size, header.method, header.crc, view[start:stop])
 
 
-def _check_extras(view: memoryview) -> None:
+@lru_cache(maxsize=256)
+def _check_extras(extras: bytes) -> None:
     position = 0
-    while position < len(view):
-        if position + 4 > len(view):
+    while position < len(extras):
+        if position + 4 > len(extras):
             raise _refused("asic.zip_extra")
-        kind, size = struct.unpack_from("<2H", view, position)
+        kind, size = struct.unpack_from("<2H", extras, position)
         position += 4 + size
-        if kind in _REFUSED_EXTRAS or position > len(view):
+        if kind in _REFUSED_EXTRAS or position > len(extras):
             raise _refused("asic.zip_extra")
 
 
@@ -263,31 +298,41 @@ def _refused(text_id: str, **facts: object) -> MalformedMessage:
 
 
 def write_archive(
-    entries: Iterable[tuple[str, Iterable[bytes]]], modified_at: datetime, comment: bytes
+    entries: Iterable[tuple[str, Iterable[bytes]]],
+    modified_at: datetime,
+    comment: bytes,
+    *,
+    repeated: Collection[str] = (),
 ) -> Iterator[bytes]:
     """Yield an archive as the reference's library writes it: deflated, sizes behind the data, UTF-8 flag.
 
-    `modified_at` is the time of every entry; the same input gives the same bytes.
+    `modified_at` is the time of every entry; the same input gives the same bytes. What `repeated` names is
+    small and the same in many archives: it is deflated once.
     """
     position = 0
     directory = []
     extra = b"UT" + struct.pack("<HBL", 5, 1, int(modified_at.timestamp()) & 0xFFFFFFFF)
-    time, date = _dos_time(modified_at.astimezone(UTC))
+    time, date = dos_time(modified_at.astimezone(UTC))
     for name, chunks in entries:
         raw = name.encode("ascii")
         offset = position
         head = _LOCAL.pack(_LOCAL_MAGIC, 20, 0x0808, _DEFLATED, time, date, 0, 0, 0, len(raw), len(extra)) + raw + extra
-        yield head
-        deflater = zlib.compressobj(zlib.Z_DEFAULT_COMPRESSION, zlib.DEFLATED, -zlib.MAX_WBITS)
-        crc, size, packed = 0, 0, 0
-        for chunk in chunks:
-            crc, size = zlib.crc32(chunk, crc), size + len(chunk)
-            out = deflater.compress(chunk)
+        if name in repeated:
+            out, crc, size = _deflate(b"".join(chunks))
+            packed = len(out)
+            yield head
+        else:
+            yield head
+            deflater = zlib.compressobj(zlib.Z_DEFAULT_COMPRESSION, zlib.DEFLATED, -zlib.MAX_WBITS)
+            crc, size, packed = 0, 0, 0
+            for chunk in chunks:
+                crc, size = zlib.crc32(chunk, crc), size + len(chunk)
+                out = deflater.compress(chunk)
+                packed += len(out)
+                if out:
+                    yield out
+            out = deflater.flush()
             packed += len(out)
-            if out:
-                yield out
-        out = deflater.flush()
-        packed += len(out)
         yield out + _DESCRIPTOR_MAGIC + _DESCRIPTOR.pack(crc, packed, size)
         position += len(head) + packed + len(_DESCRIPTOR_MAGIC) + _DESCRIPTOR.size
         directory.append(
@@ -301,7 +346,14 @@ def write_archive(
     yield listing + _END.pack(_END_MAGIC, 0, 0, count, count, len(listing), position, len(comment)) + comment
 
 
-def _dos_time(at: datetime) -> tuple[int, int]:
+@lru_cache(maxsize=64)
+def _deflate(content: bytes) -> tuple[bytes, int, int]:
+    """Return deflated bytes, check sum and size."""
+    deflater = zlib.compressobj(zlib.Z_DEFAULT_COMPRESSION, zlib.DEFLATED, -zlib.MAX_WBITS)
+    return deflater.compress(content) + deflater.flush(), zlib.crc32(content), len(content)
+
+
+def dos_time(at: datetime) -> tuple[int, int]:
     """Return time and date as two words, in steps of two seconds and not before 1980."""
     time = at.hour << 11 | at.minute << 5 | at.second // 2
     return time, max(at.year - 1980, 0) << 9 | at.month << 5 | at.day

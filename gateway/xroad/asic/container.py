@@ -11,6 +11,7 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Final
 
@@ -65,8 +66,14 @@ _LISTED: Final = (
     TIMESTAMP_CHAIN_ENTRY,
 )
 
+# What the containers of one time-stamp share.
+_REPEATED: Final = frozenset(
+    (MIMETYPE_ENTRY, TIMESTAMP_RESULT_ENTRY, MANIFEST_ENTRY, ASIC_MANIFEST_ENTRY, TIMESTAMP_ENTRY)
+)
+
 # Our own attribute in the OpenDocument manifest, for parts that were not kept; nobody has to know it.
 NS_SURMA: Final = "urn:surma:asic:1"
+_OMITTED: Final = re.compile(rb'full-path="(message\.xml|attachment[1-9][0-9]{0,3})" surma:omitted="(?:true|body)"')
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +89,8 @@ class BatchTimestamp:
 class Container:
     """The content of a container; `attachments` maps numbers, from 1, to those that were kept.
 
-    `token` comes without chain when a container carries a single time-stamp as a file.
+    `token` comes without chain when a container carries a single time-stamp as a file. `omitted` are the
+    entries that, as the manifest says, were not kept; `message.xml` among them was kept without its body.
     """
 
     message: bytes
@@ -92,6 +100,7 @@ class Container:
     timestamp_chain_result: bytes | None = None
     timestamp_chain: bytes | None = None
     asic_manifest: bytes | None = None
+    omitted: frozenset[str] = frozenset()
 
 
 def attachment_entry(number: int) -> str:
@@ -110,10 +119,20 @@ def build_container(
     attachments: Mapping[int, Body] | None = None,
     timestamp: BatchTimestamp | None = None,
     omitted: Collection[int] = (),
+    is_whole: bool = True,
 ) -> bytes:
     """Return a container; see `write_container`."""
-    chunks = write_container(message, signature, at=at, attachments=attachments, timestamp=timestamp, omitted=omitted)
-    return b"".join(chunks)
+    return b"".join(
+        write_container(
+            message,
+            signature,
+            at=at,
+            attachments=attachments,
+            timestamp=timestamp,
+            omitted=omitted,
+            is_whole=is_whole,
+        )
+    )
 
 
 def write_container(
@@ -124,15 +143,18 @@ def write_container(
     attachments: Mapping[int, Body] | None = None,
     timestamp: BatchTimestamp | None = None,
     omitted: Collection[int] = (),
+    is_whole: bool = True,
 ) -> Iterator[bytes]:
     """Yield the bytes of a container whose entries carry `at`, the time of the record.
 
     `omitted` are numbers of attachments that were not kept, as when a body exceeds what may be logged:
-    the manifest names them, and only their digests in the hash chain remain.
+    the manifest names them, and only their digests in the hash chain remain. Without `is_whole`, the
+    message stands here without its body, as the reference writes it; the manifest says so.
     """
     kept = dict(sorted((attachments or {}).items()))
     texts = _texts_of(message, signature, timestamp)
-    texts[MANIFEST_ENTRY] = _build_manifest([name for name in _LISTED if name in texts], kept, omitted)
+    listed = tuple(name for name in _LISTED if name in texts)
+    texts[MANIFEST_ENTRY] = _build_manifest(listed, tuple(kept), tuple(sorted(omitted)), is_whole=is_whole)
     if timestamp is not None:
         texts[ASIC_MANIFEST_ENTRY] = _build_asic_manifest(timestamp.chain_result)
         texts[TIMESTAMP_ENTRY] = timestamp.token
@@ -143,7 +165,7 @@ def write_container(
         for number, body in kept.items():
             yield attachment_entry(number), body.chunks()
 
-    return write_archive(entries(), at, COMMENT)
+    return write_archive(entries(), at, COMMENT, repeated=_REPEATED)
 
 
 def _texts_of(message: bytes, signature: Signature, timestamp: BatchTimestamp | None) -> dict[str, bytes]:
@@ -161,23 +183,26 @@ def _texts_of(message: bytes, signature: Signature, timestamp: BatchTimestamp | 
     return texts
 
 
-def _build_manifest(names: list[str], kept: Mapping[int, Body], omitted: Collection[int]) -> bytes:
-    entries = [(MIME_TYPE, "/", ""), *(("text/xml", name, "") for name in names)]
+@lru_cache(maxsize=256)
+def _build_manifest(
+    names: tuple[str, ...], kept: tuple[int, ...], omitted: tuple[int, ...], *, is_whole: bool
+) -> bytes:
+    marks = {} if is_whole else {MESSAGE_ENTRY: ' surma:omitted="body"'}
+    entries = [(MIME_TYPE, "/", ""), *(("text/xml", name, marks.get(name, "")) for name in names)]
     entries += [("application/octet-stream", attachment_entry(number), "") for number in kept]
-    entries += [
-        ("application/octet-stream", attachment_entry(number), ' surma:omitted="true"') for number in sorted(omitted)
-    ]
+    entries += [("application/octet-stream", attachment_entry(number), ' surma:omitted="true"') for number in omitted]
     lines = "".join(
         f'    <manifest:file-entry manifest:media-type="{media_type}" manifest:full-path="{path}"{mark}/>\n'
         for media_type, path, mark in entries
     )
-    own = f' xmlns:surma="{NS_SURMA}"' if omitted else ""
+    own = f' xmlns:surma="{NS_SURMA}"' if omitted or marks else ""
     return (
         f'<?xml version="1.0" encoding="UTF-8"?>\n<manifest:manifest xmlns:manifest="{NS_MANIFEST}"{own}'
         f' manifest:version="1.2">\n{lines}</manifest:manifest>\n'
     ).encode("ascii")
 
 
+@lru_cache(maxsize=16)  # the records of a time-stamp follow each other
 def _build_asic_manifest(chain_result: bytes) -> bytes:
     digest = digest_of(chain_result, DigestAlgorithm.SHA512)
     return (
@@ -218,6 +243,7 @@ def read_container(data: bytes | memoryview) -> Container:
         timestamp_chain_result=texts.get(TIMESTAMP_RESULT_ENTRY),
         timestamp_chain=texts.get(TIMESTAMP_CHAIN_ENTRY),
         asic_manifest=texts.get(ASIC_MANIFEST_ENTRY),
+        omitted=frozenset(name.decode("ascii") for name in _OMITTED.findall(texts.get(MANIFEST_ENTRY, b""))),
     )
 
 

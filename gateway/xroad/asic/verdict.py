@@ -72,9 +72,14 @@ class Direction(Enum):
 
 
 class AttachmentState(Enum):
-    """Whether a signed attachment lies in the container, or only its digest in the signature."""
+    """Whether a signed part lies in the container, or only its digest in the signature.
+
+    DIGEST_KNOWN: the signature is over the digest that the record of the part says; DIGEST_ONLY: there
+    was nothing to compare with.
+    """
 
     VERIFIED = "verified"
+    DIGEST_KNOWN = "digest_known"
     DIGEST_ONLY = "digest_only"
 
 
@@ -92,6 +97,8 @@ class Verdict:
     """A container that holds: who signed what, and when it existed.
 
     `time` is the time-stamp's and what everything was verified at; `signing_time` is the signer's claim.
+    Unless `message` is VERIFIED, the body of the message was not logged: that this member signed a message
+    of that digest is proven; client, service and id are what the record says of it.
     """
 
     signer: ClientId
@@ -109,6 +116,7 @@ class Verdict:
     statuses: tuple[OcspStatus, ...]
     attachments: tuple[SignedAttachment, ...]
     checks: tuple[Check, ...]
+    message: AttachmentState = AttachmentState.VERIFIED
 
     @property
     def member(self) -> MemberId:

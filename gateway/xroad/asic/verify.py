@@ -10,14 +10,19 @@
 
 "Now" is never asked for: a container can be verified for as long as the configuration is kept that
 lists its authorities. An attachment may be absent when a chain holds its digest; then the verdict says so.
+
+Where the container says that a part was not kept, as the body of a message that is not to be logged,
+its digest may be given as `known` from elsewhere: the log's record. Then everything but the content is
+proven, and the verdict says so; without it such a container fails, as it does at the reference.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from types import MappingProxyType
 from typing import Final
 
 from cryptography import x509
@@ -82,21 +87,24 @@ _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 
 # Returns the configuration in force at a time that a container claims; None when it claims none.
 Choose = Callable[[datetime | None], GlobalConf]
+# Digests by the names of signed parts (`/message.xml`), for those that were not kept.
+Known = Mapping[str, Digest]
+_NOTHING: Final[Known] = MappingProxyType({})
 
 
-def verify_container(container: Container, globalconf: GlobalConf) -> Verdict:
+def verify_container(container: Container, globalconf: GlobalConf, known: Known = _NOTHING) -> Verdict:
     """Return what the container proves; raises XRoadFault with the first check that fails."""
-    walk = _Walk()
+    walk = _Walk(known)
     walk.globalconf = globalconf
     return walk.verdict(container)
 
 
-def examine_container(data: bytes | memoryview, trust: GlobalConf | Choose) -> Examination:
+def examine_container(data: bytes | memoryview, trust: GlobalConf | Choose, known: Known = _NOTHING) -> Examination:
     """Return every check with its outcome, for people who want to see them, whatever the bytes are.
 
     What `trust` raises when it is asked for the configuration of the claimed time passes through.
     """
-    walk = _Walk()
+    walk = _Walk(known)
     verdict, fault, container = None, None, None
     try:
         with walk.step(CheckName.CONTAINER):
@@ -163,6 +171,7 @@ def _read_message(raw: bytes) -> _Facts:
 class _Walk:
     """One verification, remembering what it has done; `globalconf` is there before anything needs it."""
 
+    known: Known
     globalconf: GlobalConf = field(init=False)
     checks: list[Check] = field(default_factory=list)
 
@@ -194,14 +203,15 @@ class _Walk:
             facts.update(references=" ".join(reference.uri for reference in xades.references))
         stamp = self._timestamp(container, xades)
         at = stamp.time
-        attachments = self._attachments(container, xades)
+        parts = _Parts(container, self.known, {reference.uri: reference.digest for reference in xades.references})
+        attachments = self._attachments(container, xades, parts)
         with self.step(CheckName.CERTIFICATE) as facts:
             certificate = signing_certificate_of(xades)
             facts.update(subject=subject_of(certificate), serial=certificate.serial_number)
         with self.step(CheckName.MEMBER) as facts:
             facts.update(member=check_member(certificate, message.signer, self.globalconf), signer=message.signer)
-        with self.step(CheckName.REFERENCES):
-            check_references(xades, container.signature, _Parts(container).measure)
+        with self.step(CheckName.REFERENCES), parts.saying_what_was_not_kept():
+            check_references(xades, container.signature, parts.measure)
         with self.step(CheckName.VALUE):
             check_value(xades, certificate)
         with self.step(CheckName.PROPERTIES) as facts:
@@ -229,6 +239,7 @@ class _Walk:
             statuses=statuses,
             attachments=attachments,
             checks=tuple(self.checks),
+            message=parts.state_of(MESSAGE_PART),
         )
 
     def _timestamp(self, container: Container, xades: XadesSignature) -> Timestamp:
@@ -253,35 +264,50 @@ class _Walk:
                 _check_manifest(container.asic_manifest, result)
         return stamp
 
-    def _attachments(self, container: Container, xades: XadesSignature) -> tuple[SignedAttachment, ...]:
+    def _attachments(self, container: Container, xades: XadesSignature, parts: _Parts) -> tuple[SignedAttachment, ...]:
         result = container.signature.hash_chain_result
         if result is None:
             self.skip(CheckName.SIGNATURE_CHAIN)
-            # Whatever is referenced must be there, so REFERENCES decides about these.
+            # Whatever is referenced must be there or be known, so REFERENCES decides about these.
             return tuple(
-                SignedAttachment(reference.uri, reference.digest, AttachmentState.VERIFIED)
+                SignedAttachment(reference.uri, reference.digest, parts.state_of(reference.uri))
                 for reference in xades.references
                 if reference.uri != MESSAGE_PART
             )
-        with self.step(CheckName.SIGNATURE_CHAIN) as facts:
-            chain = _check_signature_chain(container, result)
+        with self.step(CheckName.SIGNATURE_CHAIN) as facts, parts.saying_what_was_not_kept():
+            chain = _check_signature_chain(container, result, parts)
             facts.update(parts=" ".join(part.name for part in chain))
-        return tuple(
-            SignedAttachment(
-                part.name, part.stated, AttachmentState.VERIFIED if part.compared else AttachmentState.DIGEST_ONLY
-            )
-            for part in chain[1:]
-        )
+        return tuple(SignedAttachment(part.name, part.stated, parts.state_of(part.name)) for part in chain[1:])
 
 
 @dataclass(frozen=True, slots=True)
 class _Parts:
-    """The signed parts that lie in a container."""
+    """The signed parts that lie in a container, and the digests of those that were not kept.
+
+    `stated` are the digests in SignedInfo. One of another algorithm than the known one cannot be compared
+    with it, and is taken at its word, as that of an absent attachment in a chain is.
+    """
 
     container: Container
+    known: Known
+    stated: Mapping[str, Digest]
+
+    def state_of(self, name: str) -> AttachmentState:
+        """Return how far a part is proven by a signature that holds."""
+        known, stated = self._find_known(name), self.stated.get(name)
+        if known is not None:
+            comparable = stated is None or stated.algorithm is known.algorithm
+            return AttachmentState.DIGEST_KNOWN if comparable else AttachmentState.DIGEST_ONLY
+        is_here = name == MESSAGE_PART or self._holds(name)
+        return AttachmentState.VERIFIED if is_here else AttachmentState.DIGEST_ONLY
 
     def measure(self, name: str, algorithm: DigestAlgorithm) -> bytes | None:
-        """Return the digest of a part, None when it is not there."""
+        """Return the digest of a part, None when it is neither here nor known."""
+        known, stated = self._find_known(name), self.stated.get(name)
+        if known is not None:
+            if known.algorithm is algorithm:
+                return known.value
+            return stated.value if stated is not None and stated.algorithm is algorithm else None
         if name == MESSAGE_PART:
             return algorithm.digest(self.container.message)
         for number, body in self.container.attachments.items():
@@ -299,11 +325,29 @@ class _Parts:
             raise SignatureRefused("malformed_signature.invalid_reference", "signature.chain_part_unknown", part=name)
         return actual
 
+    @contextmanager
+    def saying_what_was_not_kept(self) -> Iterator[None]:
+        """Name it as the reason where a part fails that was not kept; the code stays the reference's."""
+        try:
+            yield
+        except SignatureRefused as refusal:
+            name = str(refusal.facts.get("part") or refusal.facts.get("uri") or "")
+            if name.removeprefix("/") not in self.container.omitted or name in self.known:
+                raise
+            text_id = "asic.body_not_logged" if name == MESSAGE_PART else "asic.attachment_not_kept"
+            raise SignatureRefused(refusal.code, text_id, part=name) from refusal
 
-def _check_signature_chain(container: Container, result: bytes) -> tuple[ChainPart, ...]:
-    chain = verify_hash_chain(
-        result, {SIGNATURE_CHAIN: container.signature.hash_chain or b""}, resolve=_Parts(container).resolve
-    )
+    def _find_known(self, name: str) -> Digest | None:
+        if name.removeprefix("/") not in self.container.omitted or self._holds(name):
+            return None  # what lies here is measured, whatever the manifest says
+        return self.known.get(name)
+
+    def _holds(self, attachment: str) -> bool:
+        return any(attachment == attachment_part(number) for number in self.container.attachments)
+
+
+def _check_signature_chain(container: Container, result: bytes, parts: _Parts) -> tuple[ChainPart, ...]:
+    chain = verify_hash_chain(result, {SIGNATURE_CHAIN: container.signature.hash_chain or b""}, resolve=parts.resolve)
     check_order(chain)
     covered = {part.name for part in chain}
     for number in container.attachments:

@@ -6,9 +6,9 @@ not built. Codes under `mlog.` are those of the reference, wherever the token wa
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Annotated, Final
 
@@ -259,20 +259,22 @@ def verify_token(
     authorities: Sequence[x509.Certificate],
     *,
     nonce: int | None = None,
-    policy: str | None = None,
+    policies: Collection[str] = (),
+    around: tuple[datetime, timedelta] | None = None,
 ) -> Timestamp:
     """Return the time that an authority vouches for `imprint` (RFC 3161 2.4.2).
 
-    1. the token is about `imprint`, and answers the nonce and policy asked for, if any;
+    1. the token is about `imprint`, answers the nonce asked with, and its policy is one of `policies`, if any;
     2. its signer, named by issuer and serial number in the SignerInfo, is among `authorities`;
     3. that certificate may sign time-stamps (critical extended key usage) and was valid at the token's time;
-    4. the CMS signature holds.
+    4. the CMS signature holds;
+    5. the time is `around` ours, as a fresh token's must be: a moment, and how far off it may be.
 
     Raises SignatureRefused with the first check that fails: malformed_signature for (1), as the
-    reference answers; mlog.timestamp_response_validation_failed for nonce and policy;
+    reference answers; mlog.timestamp_response_validation_failed for nonce, policy and (5);
     mlog.tsp_certificate_not_found for (2); mlog.timestamp_signer_verification_failed for the rest.
     """
-    _check_question(token, imprint, nonce, policy)  # (1)
+    _check_question(token, imprint, nonce, policies)  # (1)
     if not authorities:
         raise _refused("no_timestamping_provider_found", "pki.timestamp_no_authorities")
     authority = cms.find_signer(token.signed, authorities)  # (2)
@@ -283,10 +285,12 @@ def verify_token(
         )
     _check_authority(authority, token.gen_time)  # (3)
     _check_signature(token.der, authority)  # (4)
+    if around is not None:  # (5)
+        _check_time(token.gen_time, *around)
     return Timestamp(time=token.gen_time, authority=authority, token=token)
 
 
-def _check_question(token: TimestampToken, imprint: Digest, nonce: int | None, policy: str | None) -> None:
+def _check_question(token: TimestampToken, imprint: Digest, nonce: int | None, policies: Collection[str]) -> None:
     if token.imprint != imprint:
         raise SignatureRefused(
             "malformed_signature",
@@ -297,9 +301,12 @@ def _check_question(token: TimestampToken, imprint: Digest, nonce: int | None, p
         )
     if nonce is not None and token.nonce != nonce:
         raise _refused("timestamp_response_validation_failed", "pki.timestamp_nonce")
-    if policy is not None and token.policy != policy:
+    if policies and token.policy not in policies:
         raise _refused(
-            "timestamp_response_validation_failed", "pki.timestamp_policy", expected=policy, found=token.policy
+            "timestamp_response_validation_failed",
+            "pki.timestamp_policy",
+            expected=", ".join(policies),
+            found=token.policy,
         )
 
 
@@ -313,6 +320,19 @@ def _check_signature(token_der: bytes, authority: x509.Certificate) -> None:
             "timestamp_signer_verification_failed", "pki.timestamp_signature_invalid", authority=name, check=reason
         ),
     )
+
+
+def _check_time(time: datetime, now: datetime, tolerance: timedelta) -> None:
+    difference = abs(time - now)
+    if difference > tolerance:
+        raise _refused(
+            "timestamp_response_validation_failed",
+            "pki.timestamp_time",
+            found=time.isoformat(),
+            now=now.isoformat(timespec="seconds"),
+            difference_s=int(difference.total_seconds()),
+            limit_s=int(tolerance.total_seconds()),
+        )
 
 
 def _check_authority(authority: x509.Certificate, at: datetime) -> None:

@@ -31,7 +31,7 @@ TRANSACTION_ID: Final = "uxp-transaction-id"
 FAULT_CODE: Final = "uxp-faultcode"
 FAULT_STRING: Final = "uxp-faultstring"
 # The newer name first; `Purpose-Id` is what sample clients call it.
-_IDS: Final = ("uxp-queryid", "uxp-id")
+IDS: Final = ("uxp-queryid", "uxp-id")
 _USER_ID: Final = "uxp-userid"
 _ISSUE: Final = "uxp-issue"
 _PURPOSES: Final = ("uxp-purpose-ids", "purpose-id")
@@ -39,7 +39,7 @@ _ID_PARAMETER: Final = "queryId"
 _USER_PARAMETER: Final = "userId"
 
 # Two that differ would be read one way by us and another way by the service.
-_SINGLE: Final = frozenset({CLIENT, SERVICE, *_IDS, _USER_ID, _ISSUE})
+_SINGLE: Final = frozenset({CLIENT, SERVICE, *IDS, _USER_ID, _ISSUE})
 # The gateway's own words, which neither caller nor service may speak.
 _FROM_GATEWAY: Final = frozenset({TRANSACTION_ID, FAULT_CODE, FAULT_STRING})
 
@@ -86,7 +86,7 @@ def to_xroad(method: str, target: str, headers: Iterable[tuple[str, str]], *, tr
     _require_purpose(service, purposes)
     said = (
         ("X-Road-Client", client.strip(" \t")),
-        ("X-Road-Id", _said(kept, _IDS) or _unless(kept, names.ID, query, _ID_PARAMETER)),
+        ("X-Road-Id", _said(kept, IDS) or _unless(kept, names.ID, query, _ID_PARAMETER)),
         ("X-Road-UserId", _said(kept, (_USER_ID,)) or _unless(kept, names.USER_ID, query, _USER_PARAMETER)),
         ("X-Road-Issue", _said(kept, (_ISSUE,))),
         ("Uxp-Transaction-Id", transaction_id),

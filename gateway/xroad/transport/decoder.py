@@ -128,6 +128,11 @@ class TransportDecoder:
         for event in self._parser.feed(data):
             self._take(event)
 
+    @property
+    def message(self) -> SoapMessage | RestRequest | RestResponse | None:
+        """The message as far as it came, also when what should follow it never does; without its bodies."""
+        return self._message
+
     def finish(self) -> DecodedMessage:
         """Say that nothing more comes, and return what came.
 

@@ -11,16 +11,17 @@ from typing import Any
 import pytest
 
 from gateway.messagelog import store
-from gateway.messagelog.bodies import BodyStore
-from gateway.messagelog.documents import Document, Documents, build_document, zip_documents
+from gateway.messagelog.documents import Document, Documents, verify_document, zip_documents
+from gateway.messagelog.encryption import add_key
+from gateway.messagelog.model import MessageRecord
 from gateway.messagelog.timestamper import Timestamper
 from gateway.runtime.clock import FixedClock
 from gateway.runtime.database import Database
 from gateway.xroad.asic.container import read_container
 from gateway.xroad.asic.verdict import AttachmentState
 from gateway.xroad.asic.verify import verify_container
-from gateway.xroad.faults import LoggingUnavailable
-from gateway.xroad.signature.signed_message import Message
+from gateway.xroad.faults import LoggingUnavailable, SignatureRefused
+from gateway.xroad.signature.signed_message import Message, bodies_of
 from tests.factories.messagelog import Tsa, a_demo_globalconf, a_logbook, a_message, serving
 from tests.factories.messages import (
     a_provider,
@@ -122,21 +123,12 @@ async def test_document_says_which_body_was_not_kept(
     verify_container(read_container(document.container), a_demo_globalconf())
 
 
-async def test_attachments_of_a_chain_that_were_kept_are_in_the_document_and_proven(
-    sqlite_database: Database, tmp_path: Path
-) -> None:
+async def test_attachments_of_a_chain_are_in_the_document_and_proven(sqlite_database: Database, tmp_path: Path) -> None:
     message = a_soap(attachments=(an_attachment(b"one"), an_attachment(b"")))
     async with documents_of(sqlite_database, tmp_path, message) as (_, documents):
         await documents.stamp([1])
-        with sqlite_database.reading() as connection:
-            record, timestamp = store.read_record(connection, 1), store.read_timestamp(connection, 1)
-        assert record is not None
-        assert record.hash_chain is not None
-        bodies = BodyStore(tmp_path / "bodies")
-        location = bodies.keep(message.attachments[0].body, NOON.date())
-        kept = dataclasses.replace(record.bodies[0], location=location)
-        record = dataclasses.replace(record, bodies=(kept, *record.bodies[1:]))
-        container = read_container(build_document(record, timestamp, bodies).container)
+        (document,) = await documents.build([1])
+    container = read_container(document.container)
     assert [b"".join(body.chunks()) for body in container.attachments.values()] == [b"one", b""]
     verdict = verify_container(container, a_demo_globalconf())
     assert [each.state for each in verdict.attachments] == [AttachmentState.VERIFIED] * 2
@@ -184,3 +176,97 @@ def test_several_documents_come_in_one_zip() -> None:
     documents = [Document("a.asice", b"first"), Document("b.asice", b"second")]
     with zipfile.ZipFile(io.BytesIO(zip_documents(documents))) as archive:
         assert {name: archive.read(name) for name in archive.namelist()} == {"a.asice": b"first", "b.asice": b"second"}
+
+
+# Without bodies, and encrypted
+
+WITHOUT_BODIES = [
+    a_message("q-1"),
+    a_soap_response(a_message("q-1")),
+    a_soap(attachments=(an_attachment(b"secret"), an_attachment(b""))),
+    a_rest_request("POST", "/persons?unzr=secret", body=b"secret"),
+    a_rest_response(body=b"secret"),
+]
+
+
+async def stored(
+    database: Database, folder: Path, message: Message, *, stamp: str = "batch", **settings: Any
+) -> tuple[MessageRecord, bytes]:
+    """A record, and the document of it."""
+    async with documents_of(database, folder, message, a_message("other"), **settings) as (stamper, documents):
+        if stamp == "single":
+            await documents.stamp([1])
+        await stamper.stamp_waiting()
+        (document,) = await documents.build([1])
+        with database.reading() as connection:
+            record = store.read_record(connection, 1)
+    assert record is not None
+    return record, document.container
+
+
+@pytest.mark.parametrize("stamp", ["single", "batch"])
+@pytest.mark.parametrize("message", WITHOUT_BODIES)
+async def test_document_without_body_proves_all_but_the_content(
+    sqlite_database: Database, tmp_path: Path, message: Message, stamp: str
+) -> None:
+    record, container = await stored(sqlite_database, tmp_path, message, stamp=stamp, message_body_logging=False)
+    with zipfile.ZipFile(io.BytesIO(container)) as archive:
+        assert not any(b"secret" in archive.read(name) for name in archive.namelist())
+        assert b'full-path="message.xml" surma:omitted="body"' in archive.read("META-INF/manifest.xml")
+    verdict = verify_document(container, record, a_demo_globalconf())
+    assert (verdict.message, verdict.time) == (AttachmentState.DIGEST_KNOWN, NOON)
+    assert {each.state for each in verdict.attachments} <= {AttachmentState.DIGEST_KNOWN}
+    assert len(verdict.attachments) == len(record.bodies)
+
+
+@pytest.mark.parametrize("message", WITHOUT_BODIES)
+async def test_document_without_body_fails_alone_and_says_why(
+    sqlite_database: Database, tmp_path: Path, message: Message
+) -> None:
+    record, container = await stored(sqlite_database, tmp_path, message, message_body_logging=False)
+    with pytest.raises(SignatureRefused) as caught:
+        verify_container(read_container(container), a_demo_globalconf())
+    chained = record.hash_chain is not None
+    code = "malformed_signature.invalid_hash_chain_ref" if chained else "invalid_signature_value"
+    assert (caught.value.code, caught.value.text_id) == (code, "asic.body_not_logged")
+
+
+async def test_document_without_body_does_not_prove_another_message(sqlite_database: Database, tmp_path: Path) -> None:
+    record, container = await stored(sqlite_database, tmp_path, REQUEST, message_body_logging=False)
+    other = dataclasses.replace(record, message_digest=a_message("q-2").digest.value)
+    with pytest.raises(SignatureRefused) as caught:
+        verify_document(container, other, a_demo_globalconf())
+    assert (caught.value.code, caught.value.text_id) == ("invalid_signature_value", "signature.reference_digest")
+
+
+@pytest.mark.parametrize("settings", [{}, {"message_body_logging": False}])
+async def test_document_of_another_message_than_recorded_is_told(
+    sqlite_database: Database, tmp_path: Path, settings: dict[str, Any]
+) -> None:
+    record, container = await stored(sqlite_database, tmp_path, REQUEST, **settings)
+    changes: dict[str, Any] = {"message_digest" if record.is_whole else "kept_digest": b"x" * 64}
+    with pytest.raises(LoggingUnavailable) as caught:
+        verify_document(container, dataclasses.replace(record, **changes), a_demo_globalconf())
+    assert caught.value.text_id == "messagelog.other_message"
+
+
+async def test_attachment_too_large_to_keep_is_proven_by_its_digest(sqlite_database: Database, tmp_path: Path) -> None:
+    message = a_soap(attachments=(an_attachment(b"123456"), an_attachment(b"12345")))
+    record, container = await stored(sqlite_database, tmp_path, message, max_body_bytes=5)
+    verdict = verify_document(container, record, a_demo_globalconf())
+    assert verdict.message is AttachmentState.VERIFIED
+    assert [each.state for each in verdict.attachments] == [AttachmentState.DIGEST_KNOWN, AttachmentState.VERIFIED]
+
+
+@pytest.mark.parametrize("message", [REQUEST, a_rest_request("POST", body=b"12345" * 30_000)])
+async def test_document_of_an_encrypted_record_is_the_same(
+    sqlite_database: Database, tmp_path: Path, message: Message
+) -> None:
+    keys = tmp_path / "log.keys"
+    add_key(keys, NOON)
+    record, container = await stored(sqlite_database, tmp_path, message, encryption_key_file=keys)
+    assert record.key_id is not None
+    read = read_container(container)
+    assert read.message == message.raw
+    assert [body.digest for body in read.attachments.values()] == [body.digest for body in bodies_of(message)]
+    assert verify_document(container, record, a_demo_globalconf()).message is AttachmentState.VERIFIED

@@ -3,11 +3,13 @@ from __future__ import annotations
 import asyncio
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import text
 
 from gateway.messagelog import store
+from gateway.messagelog.body_logging import without_body
 from gateway.messagelog.integrity import verify_log
 from gateway.messagelog.model import MessageRecord, Side
 from gateway.runtime.database import Database
@@ -15,8 +17,9 @@ from gateway.runtime.spool import SpoolDirectory
 from gateway.xroad.bodies import BytesBody
 from gateway.xroad.digests import Digest, DigestAlgorithm
 from gateway.xroad.faults import LoggingUnavailable
+from gateway.xroad.rest.message import parse_rest_request
 from gateway.xroad.signature.signed_message import Message, Signature, SignedMessage
-from tests.factories.messagelog import Logbook, a_logbook, a_message, sealed
+from tests.factories.messagelog import Logbook, a_logbook, a_message, sealed, sha512_of
 from tests.factories.messages import (
     a_provider,
     a_rest_request,
@@ -195,11 +198,17 @@ async def test_spooled_body_stays_after_the_exchange_released_it(sqlite_database
     assert path.read_bytes() == b"a body beyond the threshold"
 
 
-async def test_attachments_of_a_chain_signed_message_leave_their_digests(
+async def test_attachments_of_a_chain_signed_message_are_kept(sqlite_database: Database, tmp_path: Path) -> None:
+    async with a_logbook(sqlite_database, tmp_path) as book:
+        await book.record(a_soap_message(attachments=(an_attachment(b"asked"),)))
+    assert [path.read_bytes() for path in files(tmp_path)] == [b"asked"]
+
+
+async def test_attachments_of_a_chain_signed_message_leave_their_digests_where_that_is_set(
     sqlite_database: Database, tmp_path: Path
 ) -> None:
     attachment = an_attachment()
-    async with a_logbook(sqlite_database, tmp_path) as book:
+    async with a_logbook(sqlite_database, tmp_path, keep_chain_signed_attachments=False) as book:
         await book.record(a_soap_message(attachments=(attachment,)))
         ((kept,),) = [r.bodies for r in records(sqlite_database)]
     assert (kept.location, kept.digest) == (None, attachment.body.digest.value)
@@ -275,3 +284,74 @@ async def test_success_lets_the_log_record_again(sqlite_database: Database, tmp_
         assert await refused_after(book, 2) == "logging_failed.timestamping_failed"
         book.log.health.succeeded()
         await book.record()
+
+
+# Without bodies
+
+PROVIDER = "UA-DEMO/GOV/10000002/DEMOGRAPHIC"
+OTHER = "UA-DEMO/GOV/10000002/OTHER"
+
+
+@pytest.mark.parametrize(
+    ("side", "settings", "is_whole"),
+    [
+        ("provider", {}, True),
+        ("provider", {"disabled_body_logging_local_producer_subsystems": (PROVIDER,)}, False),
+        ("consumer", {"disabled_body_logging_local_producer_subsystems": (PROVIDER,)}, True),
+        ("consumer", {"disabled_body_logging_remote_producer_subsystems": (PROVIDER,)}, False),
+        ("consumer", {"disabled_body_logging_remote_producer_subsystems": (OTHER,)}, True),
+        ("consumer", {"message_body_logging": False}, False),
+        (
+            "consumer",
+            {"message_body_logging": False, "enabled_body_logging_remote_producer_subsystems": (OTHER, PROVIDER)},
+            True,
+        ),
+    ],
+)
+async def test_provider_decides_whether_the_body_is_logged(
+    sqlite_database: Database, tmp_path: Path, side: str, settings: dict[str, Any], is_whole: bool
+) -> None:
+    request = a_soap_message(attachments=(an_attachment(b"secret"),))
+    async with a_logbook(sqlite_database, tmp_path, **settings) as book:
+        await book.record(request, side)
+        await book.record(a_soap_response(request), side)
+    assert [record.is_whole for record in records(sqlite_database)] == [is_whole] * 2
+    assert [path.read_bytes() for path in files(tmp_path)] == ([b"secret"] if is_whole else [])
+
+
+async def test_record_without_body_keeps_what_proves_it(database: Database, tmp_path: Path) -> None:
+    message = a_rest_request("POST", "/persons?unzr=1", body=b"secret")
+    async with a_logbook(database, tmp_path, message_body_logging=False) as book:
+        await book.record(message)
+        (record,) = records(database)
+    assert message.body is not None
+    (body,) = record.bodies
+    assert (body.location, body.size, body.digest) == (None, 6, message.body.digest.value)
+    assert record.message_digest == message.digest.value
+    assert record.message == without_body(message)
+    assert record.kept_digest == sha512_of(record.message)
+    assert verify_log(database).holds
+
+
+async def test_change_of_what_is_kept_without_body_is_found(database: Database, tmp_path: Path) -> None:
+    async with a_logbook(database, tmp_path, message_body_logging=False) as book:
+        await book.record(a_rest_request("POST", body=b"secret", headers=(("X-Road-Issue", "case-1"),)))
+    (record,) = records(database)
+    forged = record.message.replace(b"case-1", b"case-2")
+    for digest in (record.kept_digest, sha512_of(forged)):
+        with database.transaction() as connection:
+            connection.execute(
+                text("UPDATE message_records SET message = :message, kept_digest = :digest"),
+                {"message": forged, "digest": digest},
+            )
+        assert verify_log(database).broken_at == 1
+
+
+async def test_message_that_loses_nothing_with_its_body_is_kept_whole(
+    sqlite_database: Database, tmp_path: Path
+) -> None:
+    whole = without_body(a_rest_request())
+    async with a_logbook(sqlite_database, tmp_path, message_body_logging=False) as book:
+        await book.record(parse_rest_request(whole))
+    (record,) = records(sqlite_database)
+    assert (record.is_whole, record.message, record.kept_digest) == (True, whole, None)

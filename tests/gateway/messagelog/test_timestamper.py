@@ -1,23 +1,26 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from gateway.messagelog import store
+from gateway.messagelog.authorities import AuthorityHealth
 from gateway.messagelog.integrity import verify_log
 from gateway.messagelog.model import RecordTimestamp
 from gateway.runtime.clock import FixedClock
 from gateway.runtime.database import Database
 from gateway.xroad.digests import digest_of
 from gateway.xroad.faults import LoggingUnavailable, XRoadFault
-from gateway.xroad.pki.tsp import build_rejection, parse_token, verify_token
+from gateway.xroad.pki.tsp import TimestampRequest, build_rejection, parse_token, verify_token
 from gateway.xroad.signature.hash_chain import TIMESTAMP_CHAIN, verify_hash_chain
 from gateway.xroad.signature.xades_reader import parse_signature
 from tests.factories.messagelog import Logbook, Tsa, a_demo_globalconf, a_logbook, a_message, sealed, serving
-from tests.factories.pki import NOON, a_hierarchy
+from tests.factories.pki import NOON, POLICY, a_hierarchy
 
 
 @pytest.fixture
@@ -207,6 +210,118 @@ async def test_next_service_is_asked_when_the_first_does_not_answer(
         await stamper.stamp_waiting()
         await stamper.stop()
     assert stamp_of(sqlite_database).authority == tsa.url
+
+
+def other_data(request: TimestampRequest) -> TimestampRequest:
+    return dataclasses.replace(request, imprint=digest_of(b"other data"))
+
+
+def other_nonce(request: TimestampRequest) -> TimestampRequest:
+    return dataclasses.replace(request, nonce=None)
+
+
+def a_tsa(name: str) -> Tsa:
+    """A service that fails one check, or goes down."""
+    root = a_hierarchy().root
+    late = FixedClock(NOON + timedelta(hours=1))
+    match name:
+        case "other data" | "another nonce":
+            tsa = Tsa(FixedClock(NOON))
+            tsa.alter = other_data if name == "other data" else other_nonce
+        case "policy":
+            tsa = Tsa(FixedClock(NOON), policy="1.2.3.4")
+        case "unlisted":
+            tsa = Tsa(FixedClock(NOON), root.tsa("Nobody's TSA"))
+        case "for other things too":
+            tsa = Tsa(FixedClock(NOON), root.tsa("TSA of all trades", critical_extended=False))
+        case "no longer valid":
+            tsa = Tsa(FixedClock(NOON), root.tsa("Old TSA", not_after=NOON - timedelta(days=1)))
+        case "another time":
+            tsa = Tsa(late)
+        case _:
+            tsa = Tsa(FixedClock(NOON))
+            tsa.is_down = True
+    return tsa
+
+
+FAILED_CHECKS = {
+    "other data": "pki.timestamp_imprint",
+    "another nonce": "pki.timestamp_nonce",
+    "policy": "pki.timestamp_policy",
+    "unlisted": "pki.timestamp_authority_unknown",
+    "for other things too": "pki.timestamp_authority_usage",
+    "no longer valid": "pki.timestamp_authority_dates",
+    "another time": "pki.timestamp_time",
+    "down": "messagelog.tsa_unreachable",
+}
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("other data", "another nonce"),
+        ("policy", "unlisted"),
+        ("for other things too", "no longer valid"),
+        ("another time", "down"),
+    ],
+)
+async def test_third_service_stamps_what_two_bad_ones_failed_to(
+    sqlite_database: Database, tmp_path: Path, caplog: pytest.LogCaptureFixture, tsa: Tsa, first: str, second: str
+) -> None:
+    bad = [a_tsa(first), a_tsa(second)]
+    listed = [each.issued for name, each in zip((first, second), bad, strict=True) if name != "unlisted"]
+    async with serving(bad[0]), serving(bad[1]):
+        async with a_logbook(sqlite_database, tmp_path, *bad, tsa, timestamp_policies=(POLICY,)) as book:
+            await record(book, 3)
+            stamper = book.timestamper(a_demo_globalconf(*listed, tsa.issued))
+            assert await stamper.stamp_waiting() == 3
+            health = stamper.authorities()
+            await stamper.stop()
+        assert book.log.health.failing_since is None
+    assert {stamp.authority for stamp in timestamps(sqlite_database, 3) if stamp} == {tsa.url}
+    assert [each.url for each in health] == [bad[0].url, bad[1].url, tsa.url]
+    failures = [each.last_failure.text_id for each in health if each.last_failure]
+    assert failures == [FAILED_CHECKS[first], FAILED_CHECKS[second]]
+    assert [each.is_failing for each in health] == [True, True, False]
+    assert [each.last_success_at for each in health] == [None, None, NOON]
+    told = [line.getMessage() for line in caplog.records if "time-stamping service failed" in line.getMessage()]
+    assert len(told) == 2
+    assert not any("{" in line for line in told)
+
+
+async def test_each_request_has_a_nonce_of_its_own(sqlite_database: Database, tmp_path: Path, tsa: Tsa) -> None:
+    async with a_logbook(sqlite_database, tmp_path, tsa) as book:
+        await record(book, 2)
+        stamper = book.timestamper()
+        await stamper.stamp_now(1)
+        await stamper.stamp_now(2)
+        await stamper.stop()
+    nonces = [request.nonce for request in tsa.requests]
+    assert None not in nonces
+    assert len(set(nonces)) == 2
+
+
+async def test_service_that_recovered_is_well_again_and_its_last_failure_still_told(
+    sqlite_database: Database, tmp_path: Path, tsa: Tsa
+) -> None:
+    async with a_logbook(sqlite_database, tmp_path, tsa) as book:
+        stamper = book.timestamper()
+        assert stamper.authorities() == (AuthorityHealth(tsa.url),)
+        tsa.is_down = True
+        await record(book, 2)
+        for expected in (1, 2):
+            with pytest.raises(LoggingUnavailable):
+                await stamper.stamp_waiting()
+            assert stamper.authorities()[0].failures_in_a_row == expected
+        assert book.log.health.refuses_at == NOON + timedelta(hours=4)
+        tsa.is_down = False
+        await stamper.stamp_waiting()
+        (health,) = stamper.authorities()
+        await stamper.stop()
+        assert book.log.health.refuses_at is None
+    assert (health.is_failing, health.last_success_at) == (False, NOON)
+    assert health.last_failure is not None
+    assert health.last_failure.code == "mlog.timestamping_non_ok_response"
 
 
 async def test_stamp_of_an_unlisted_authority_is_refused(sqlite_database: Database, tmp_path: Path, tsa: Tsa) -> None:

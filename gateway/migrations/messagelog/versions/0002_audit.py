@@ -74,3 +74,10 @@ def upgrade() -> None:
         sa.Column("content_hash", sa.LargeBinary, nullable=False),
     )
     op.create_index("archived_entries_by_file", "archived_entries", ["file_id"])
+    op.create_table(
+        "unverified_entries",
+        sa.Column("sequence", KEY, primary_key=True, autoincrement=False),
+        sa.Column("reason", sa.Text, nullable=False),
+        sa.Column("container_digest", sa.LargeBinary),
+    )
+    op.create_index("record_timestamps_by_timestamp", "record_timestamps", ["timestamp_id"])

@@ -98,6 +98,24 @@ def test_body_that_was_not_kept_is_named_in_the_manifest() -> None:
     assert dict(read_container(container).attachments) == {}
 
 
+def test_message_without_body_is_named_in_the_manifest() -> None:
+    container = build_container(b"<m/>", CHAINED, at=NOON, is_whole=False)
+    root = etree.fromstring(unzip(container)["META-INF/manifest.xml"])
+    marked = [e.get(f"{{{NS_MANIFEST}}}full-path") for e in root if e.get(f"{{{NS_SURMA}}}omitted") == "body"]
+
+    assert marked == ["message.xml"]
+    assert read_container(container).omitted == {"message.xml"}
+
+
+def test_container_says_what_was_not_kept_and_others_say_nothing() -> None:
+    whole = build_container(b"<m/>", CHAINED, at=NOON)
+    partial = build_container(b"<m/>", CHAINED, at=NOON, omitted=[1, 12])
+
+    assert read_container(partial).omitted == {"attachment1", "attachment12"}
+    assert read_container(whole).omitted == frozenset()
+    assert b"surma" not in unzip(whole)["META-INF/manifest.xml"]
+
+
 def test_large_attachment_is_written_as_it_is_read() -> None:
     chunks = write_container(b"<m/>", CHAINED, at=NOON, attachments={1: BytesBody(b"x" * 1_000_000)})
 

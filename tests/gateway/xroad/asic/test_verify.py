@@ -14,10 +14,10 @@ from gateway.xroad.asic.container import build_container, read_container
 from gateway.xroad.asic.verdict import AttachmentState, CheckName, Direction, Examination, Kind, Outcome
 from gateway.xroad.asic.verify import certificates_of, claimed_time, examine_container, verify_container
 from gateway.xroad.bodies import BytesBody
-from gateway.xroad.digests import DigestAlgorithm, digest_of
+from gateway.xroad.digests import Digest, DigestAlgorithm, digest_of
 from gateway.xroad.faults import SignatureRefused, XRoadFault
 from gateway.xroad.identifiers import ClientId
-from gateway.xroad.signature.signed_message import Message, Part, Signature
+from gateway.xroad.signature.signed_message import Message, Part, Signature, parts_of
 from gateway.xroad.signature.xades import add_timestamp
 from gateway.xroad.signature.xades_reader import parse_signature
 from gateway.xroad.soap.faults import build_soap_fault
@@ -214,6 +214,96 @@ def test_changed_container_of_newer_generations_is_refused(
     entries: dict[str, bytes | None], expected: tuple[CheckName, str]
 ) -> None:
     assert failed(changed(rezip(newer(ATTACHED)), entries)) == expected
+
+
+# What was not kept
+
+STRIPPED = PLAIN.raw.replace(b"<unzr>19900101-00017</unzr>", b"")
+KNOWN = {"/message.xml": PLAIN.digest}
+
+
+def without_body(signature: Signature) -> bytes:
+    """A container whose message lost its body, and says so."""
+    return build_container(STRIPPED, signature, at=NOON, is_whole=False)
+
+
+def examine_with(container: bytes, known: Mapping[str, Digest]) -> Examination:
+    return examine_container(container, WORLD.globalconf, known)
+
+
+@pytest.mark.parametrize("batch_signed", [False, True])
+def test_message_without_body_is_proven_by_its_known_digest(batch_signed: bool) -> None:
+    signature = WORLD.stamped(
+        WORLD.sign_batch([parts_of(PLAIN), parts_of(POST)])[0] if batch_signed else WORLD.sign(PLAIN)
+    )
+    examination = examine_with(without_body(signature), KNOWN)
+
+    assert examination.verdict is not None
+    assert examination.verdict.message is AttachmentState.DIGEST_KNOWN
+    assert examination.verdict.member == a_subsystem().member
+
+
+@pytest.mark.parametrize("known", [{}, {"/attachment1": PLAIN.digest}])
+def test_message_without_body_fails_without_its_digest_and_says_so(known: Mapping[str, Digest]) -> None:
+    signature = WORLD.stamped(WORLD.sign(PLAIN))
+    fault = examine_with(without_body(signature), known).fault
+
+    assert fault is not None
+    assert (fault.code, fault.text_id) == ("invalid_signature_value", "asic.body_not_logged")
+
+
+def test_digest_of_another_message_proves_nothing() -> None:
+    signature = WORLD.stamped(WORLD.sign(PLAIN))
+    fault = examine_with(without_body(signature), {"/message.xml": POST.digest}).fault
+
+    assert fault is not None
+    assert (fault.code, fault.text_id) == ("invalid_signature_value", "signature.reference_digest")
+
+
+def test_known_digest_does_not_help_a_message_that_should_be_whole() -> None:
+    container = build_container(STRIPPED, WORLD.stamped(WORLD.sign(PLAIN)), at=NOON)
+
+    assert examine_with(container, KNOWN).verdict is None
+
+
+def test_digest_by_another_algorithm_is_taken_at_its_word_and_said_so() -> None:
+    stated = Part("/message.xml", digest_of(PLAIN.raw, DigestAlgorithm.SHA256))
+    signature = WORLD.stamped(a_newer_signature(WORLD, PLAIN, references=[stated]))
+    verdict = examine_with(without_body(signature), KNOWN).verdict
+
+    assert verdict is not None
+    assert verdict.message is AttachmentState.DIGEST_ONLY
+
+
+def test_attachments_signed_one_by_one_are_proven_by_their_known_digests() -> None:
+    signature = WORLD.stamped(a_newer_signature(WORLD, ATTACHED))
+    container = build_container(ATTACHED.raw, signature, at=NOON, attachments={2: BytesBody(b"two")}, omitted=[1])
+    verdict = examine_with(container, {"/attachment1": digest_of(b"one")}).verdict
+    alone = examine(container).fault
+
+    assert verdict is not None
+    assert [part.state for part in verdict.attachments] == [AttachmentState.DIGEST_KNOWN, AttachmentState.VERIFIED]
+    assert alone is not None
+    assert (alone.code, alone.text_id) == ("invalid_reference", "asic.attachment_not_kept")
+
+
+def test_attachment_that_is_here_is_measured_whatever_the_manifest_says() -> None:
+    signature = WORLD.stamped(WORLD.sign(POST))
+    container = build_container(POST.raw, signature, at=NOON, omitted=[1])
+    shown = changed(container, {"attachment1": b"another body"})
+    assert POST.body is not None
+    fault = examine_with(shown, {"/attachment1": POST.body.digest}).fault
+
+    assert fault is not None
+    assert fault.code == "malformed_signature.invalid_hash_chain_ref"
+
+
+def test_absent_attachment_of_a_chain_must_have_its_known_digest() -> None:
+    container = build_container(POST.raw, WORLD.stamped(WORLD.sign(POST)), at=NOON, omitted=[1])
+    fault = examine_with(container, {"/attachment1": digest_of(b"another body")}).fault
+
+    assert fault is not None
+    assert fault.code == "malformed_signature.invalid_hash_chain_ref"
 
 
 # The time-stamp

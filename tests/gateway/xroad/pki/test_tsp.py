@@ -76,12 +76,31 @@ def test_signer_is_found_by_issuer_and_serial_number_whatever_is_enclosed_first(
     assert verified(token, authorities=[other.certificate, TSA.certificate]).authority == TSA.certificate
 
 
-def test_nonce_and_policy_asked_for_have_to_come_back():
+def test_nonce_asked_with_has_to_come_back():
     token = a_token(IMPRINT, TSA, nonce=42)
-    assert verified(token, nonce=42, policy=POLICY)
+    assert verified(token, nonce=42)
     assert refusal_of(token, nonce=43).text_id == "pki.timestamp_nonce"
     assert refusal_of(nonce=42).text_id == "pki.timestamp_nonce"
-    assert refusal_of(token, policy="1.2.3").text_id == "pki.timestamp_policy"
+
+
+def test_policy_has_to_be_an_accepted_one():
+    assert verified(policies=("1.2.3", POLICY))
+    assert refusal_of(policies=("1.2.3", "1.2.4")).text_id == "pki.timestamp_policy"
+
+
+@pytest.mark.parametrize("off_s", [-60, 0, 60])
+def test_time_near_ours_is_plausible(off_s):
+    assert verified(around=(NOON + timedelta(seconds=off_s), timedelta(seconds=60)))
+
+
+@pytest.mark.parametrize("off_s", [-61, 61])
+def test_time_far_from_ours_is_refused_with_both_times(off_s):
+    now = NOON + timedelta(seconds=off_s)
+    fault = refusal_of(around=(now, timedelta(seconds=60)))
+    assert (fault.code, fault.text_id) == ("mlog.timestamp_response_validation_failed", "pki.timestamp_time")
+    assert (fault.facts["found"], fault.facts["now"], fault.facts["difference_s"]) == (
+        NOON.isoformat(), now.isoformat(), 61,
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize(
