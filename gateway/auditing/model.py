@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
 from gateway.messagelog.model import Refusal, Side
+from gateway.xroad.digests import Digest
 from gateway.xroad.identifiers import ClientId, ServiceId
 
 AUDITOR: Final = "AUDITOR"  # the role that opens these pages, and no other does
@@ -71,6 +73,7 @@ class Exchange:
     request: int | None
     response: int | None
     refusal: int | None
+    represented_party: str | None = None  # class/code, or the code alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +95,7 @@ class Query:
     outcome: Outcome | None = None
     fault_code: str | None = None
     side: Side | None = None
+    represented_party: str | None = None
 
     @property
     def is_empty(self) -> bool:
@@ -142,10 +146,11 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A container with its file name."""
+    """A container with its file name, and the digests of signed parts that were not kept, as the record says them."""
 
     name: str
     container: bytes
+    known: Mapping[str, Digest] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,3 +199,37 @@ class SourceStatus:
     stamping: Stamping | None
     growth: Growth | None
     uncounted_refusals: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class MaskingSettings:
+    """What is masked in messages, beside what is personal by its name or its look wherever people write.
+
+    `names` and `values` are regular expressions: of field names without case and separators, and of values.
+    `shown_names` are fields that are not personal here; `every_value` masks them all, whatever they are called.
+    """
+
+    names: tuple[str, ...] = ()
+    values: tuple[str, ...] = ()
+    shown_names: tuple[str, ...] = ()
+    every_value: bool = False
+
+    def __post_init__(self) -> None:
+        for pattern in (*self.names, *self.values):
+            try:
+                re.compile(pattern)
+            except re.error as cause:
+                raise ValueError(f"{pattern!r} is no regular expression: {cause}") from cause
+
+
+@dataclass(frozen=True, slots=True)
+class ExportSettings:
+    """The slice of the gateway's settings that exports need."""
+
+    keep_s: float = 7 * 86_400  # of a finished export; it holds personal data, so not for ever
+    reserve_bytes: int = 1024 * 1024 * 1024  # room on the disk that exports leave to the message log
+    per_user: int = 20
+
+    def __post_init__(self) -> None:
+        if self.keep_s <= 0 or self.reserve_bytes < 0 or self.per_user < 1:
+            raise ValueError("keep_s and per_user must be more than 0, reserve_bytes not negative")

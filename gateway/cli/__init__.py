@@ -14,7 +14,7 @@ EXIT_USAGE = 2
 
 def build_app() -> typer.Typer:
     """Return the whole command with every group that an installed package offers."""
-    from gateway.cli import demo, verify
+    from gateway.cli import audit, demo, verify
 
     app = typer.Typer(
         name="surma",
@@ -25,6 +25,7 @@ def build_app() -> typer.Typer:
     )
     app.command("demo")(demo.demo)
     app.command("verify")(verify.verify)
+    app.add_typer(audit.app, name="audit")
     for entry in sorted(entry_points(group="surma.commands"), key=lambda found: found.name):
         app.add_typer(entry.load(), name=entry.name)
     return app

@@ -13,6 +13,7 @@ from pathlib import Path
 import typer
 from sqlalchemy.exc import SQLAlchemyError
 
+from gateway.messagelog.encryption import LogKeys
 from gateway.messagelog.integrity import LogVerdict, verify_log
 from gateway.paths import StatePaths
 from gateway.runtime.database import Database, open_database
@@ -34,9 +35,10 @@ class LogUnreadable(Exception):  # noqa: N818
 
 def check(state: Path, config: Path | None, *, as_json: bool) -> None:
     """Walk the log of a state directory, say how far it holds, and end with the exit status."""
-    paths = StatePaths(state, load(GatewaySettings, config, os.environ, prefix="GATEWAY"))
+    settings = load(GatewaySettings, config, os.environ, prefix="GATEWAY")
+    keys = LogKeys(settings.messagelog.records.encryption_key_file)
     try:
-        verdict = read_verdict(paths.message_log_url)
+        verdict = read_verdict(StatePaths(state, settings).message_log_url, keys)
     except LogUnreadable as reason:
         _say({"holds": None, "reason": str(reason)}, f"cannot tell: {reason}", as_json=as_json)
         raise typer.Exit(Exit.UNREADABLE) from None
@@ -44,20 +46,20 @@ def check(state: Path, config: Path | None, *, as_json: bool) -> None:
     raise typer.Exit(Exit.HOLDS if verdict.holds else Exit.BROKEN)
 
 
-def read_verdict(url: str) -> LogVerdict:
+def read_verdict(url: str, keys: LogKeys | None = None) -> LogVerdict:
     """Return how far the log at `url` holds. Raises LogUnreadable; a log that is not there is not made."""
     database = open_database(url)
     try:
         if database.path is not None and not database.path.is_file():
             raise LogUnreadable(f"there is no message log at {database.path}")
-        return _walk(database)
+        return _walk(database, keys)
     finally:
         database.close()
 
 
-def _walk(database: Database) -> LogVerdict:
+def _walk(database: Database, keys: LogKeys | None) -> LogVerdict:
     try:
-        return verify_log(database)
+        return verify_log(database, keys=keys)
     except (SQLAlchemyError, ValueError, KeyError) as cause:
         reason = (str(getattr(cause, "orig", None) or cause).splitlines() or [type(cause).__name__])[0]
         raise LogUnreadable(f"the message log cannot be read: {reason[:200]}") from cause
@@ -67,6 +69,9 @@ def _facts_of(verdict: LogVerdict) -> dict[str, object]:
     facts: dict[str, object] = {
         "holds": verdict.holds,
         "records": verdict.records,
+        "refusals": verdict.refusals,
+        "archived": verdict.archived,
+        "closed": verdict.closed,
         "record_hash": verdict.record_hash.hex(),
     }
     if not verdict.holds:
@@ -76,8 +81,19 @@ def _facts_of(verdict: LogVerdict) -> dict[str, object]:
 
 def _sentence_of(verdict: LogVerdict) -> str:
     if verdict.holds:
-        return f"{verdict.records} records, unbroken; the last has the hash {verdict.record_hash.hex()}"
-    return f"broken at record {verdict.broken_at}: {verdict.broken}; {verdict.records} records before it hold"
+        return f"{_figures_of(verdict)}, unbroken; the last has the hash {verdict.record_hash.hex()}"
+    return f"broken at record {verdict.broken_at}: {verdict.broken}; {_figures_of(verdict)} before it hold"
+
+
+def _figures_of(verdict: LogVerdict) -> str:
+    figures = [f"{verdict.records} records"]
+    if verdict.refusals:
+        figures.append(f"{verdict.refusals} refusals")
+    if verdict.archived:
+        figures.append(f"{verdict.archived} archived")
+    if verdict.closed:
+        figures.append(f"{verdict.closed} encrypted under keys that are not here")
+    return ", ".join(figures)
 
 
 def _say(facts: dict[str, object], sentence: str, *, as_json: bool) -> None:

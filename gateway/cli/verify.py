@@ -1,59 +1,37 @@
-"""`surma verify`: is this container genuine? Offline, with nothing but a configuration.
+"""`surma verify`: is what these files hold signed, time-stamped, unchanged, and is nothing missing? Offline.
 
-Names every check with its outcome, who signed, when it existed and what the certificate status rests
-on. Exit status: 0 every container is valid, 1 one is not, 2 one could not be decided: the file cannot
-be read, or there is no configuration to verify it with.
+Exit status: 0 all of them are valid, 1 one of them is not, 2 the question cannot be decided (no
+configuration, a file that cannot be read, a key that is missing).
 """
 
 from __future__ import annotations
 
 import json
-import mmap
+import sys
+from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from contextlib import ExitStack
 from datetime import datetime
-from enum import IntEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 
-from gateway.cli.verification_configuration import Choose, Chosen, configuration_in, configurations_of
+from gateway.auditing.configurations import Choose, configuration_in, configurations_of
+from gateway.auditing.verdicts import check_facts, check_lines, printable, reason_of, verdict_facts, verdict_lines
+from gateway.cli.verify_batch import Asked, Exit, FileReport, Found, Report, size_of, verify_paths
+from gateway.cli.verify_extract import Extraction
 from gateway.runtime.texts import render
-from gateway.xroad.asic.verdict import AttachmentState, Check, Examination, Outcome, Verdict
-from gateway.xroad.asic.verify import examine_container
 from gateway.xroad.faults import ConfigurationUnusable, XRoadFault
-from gateway.xroad.globalconf.lookup import GlobalConf
-from gateway.xroad.pki.certificates import sha256_of, subject_of
 
-
-class Exit(IntEnum):
-    """The exit status of the command."""
-
-    VALID = 0
-    INVALID = 1
-    UNDECIDED = 2
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """What was found about one file; without examination it could not be decided."""
-
-    path: Path
-    examination: Examination | None
-    chosen: Chosen | None
-    fault: XRoadFault | None
-
-    @property
-    def exit(self) -> Exit:
-        """What this file alone says."""
-        if self.examination is None:
-            return Exit.UNDECIDED
-        return Exit.INVALID if self.fault is not None else Exit.VALID
+_SHOWN_ALONE: Final = 20  # so many containers are shown each; of more, only what does not hold
 
 
 def verify(
-    files: Annotated[list[Path], typer.Argument(help="Containers (.asice) to verify.")],
+    files: Annotated[
+        list[Path],
+        typer.Argument(help="Containers (.asice), zips of them, archives (mlog-….zip, .gpg), or folders."),
+    ],
     conf: Annotated[
         Path | None,
         typer.Option("--conf", help="Folder or zip from /verificationconf, or a configuration client's folder."),
@@ -62,22 +40,45 @@ def verify(
         Path | None, typer.Option("--history", help="Configuration history of a server; the one in force is chosen.")
     ] = None,
     anchor: Annotated[Path | None, typer.Option("--anchor", help="Anchor that proves the history.")] = None,
+    secret_key: Annotated[
+        list[Path] | None, typer.Option("--secret-key", help="OpenPGP secret key that opens encrypted archives.")
+    ] = None,
+    passphrase_file: Annotated[
+        Path | None, typer.Option("--passphrase-file", help="File (mode 0600) with the passphrase of the key.")
+    ] = None,
+    first: Annotated[
+        bool, typer.Option("--first", help="The first archive must be the first one that was ever written.")
+    ] = False,
+    previous_digest: Annotated[
+        str | None, typer.Option("--previous-digest", help="Last digest of the archive before the first one.")
+    ] = None,
+    extract: Annotated[
+        Path | None, typer.Option("--extract", help="Write messages and attachments here, whatever they prove.")
+    ] = None,
+    show_all: Annotated[bool, typer.Option("--all", help="Show every container, however many there are.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
     language: Annotated[str, typer.Option("--language", help="Language of the texts: en or uk.")] = "en",
 ) -> None:
-    """Verify signed containers offline: 0 valid, 1 not valid, 2 cannot tell."""
+    """Verify signed containers and archives offline: 0 valid, 1 not valid, 2 cannot tell."""
     try:
-        choose = _choose(conf, history, anchor)
+        asked = Asked(_choose(conf, history, anchor), _keys(secret_key, passphrase_file), first, previous_digest)
+        found: Iterator[Found] = verify_paths(files, asked)
     except XRoadFault as fault:
-        reports = [Report(path, None, None, fault) for path in files]
-    else:
-        reports = [examine_file(path, choose) for path in files]
-    if as_json:
-        typer.echo(json.dumps({"results": [facts_of(r, language) for r in reports]}, ensure_ascii=False, indent=2))
-    else:
-        typer.echo("\n\n".join("\n".join(map(_printable, lines_of(report, language))) for report in reports))
-    exits = {report.exit for report in reports}
-    raise typer.Exit(Exit.INVALID if Exit.INVALID in exits else max(exits))
+        found = iter([Report(str(path), None, None, fault) for path in files])
+    printer = _JsonPrinter(language) if as_json else _TextPrinter(language)
+    exits: Counter[Exit] = Counter()
+    with ExitStack() as stack:
+        extraction = None if extract is None else Extraction(extract)
+        advance = _progress(stack, files)
+        for one in found:
+            exits[one.exit] += 1
+            if isinstance(one, Report):
+                advance(len(one.data))
+                if extraction is not None:
+                    extraction.write(one.source, one.data)
+            printer.add(one, show_all=show_all)
+    printer.end(extraction)
+    raise typer.Exit(Exit.INVALID if exits[Exit.INVALID] else max(exits, default=Exit.VALID))
 
 
 def _choose(conf: Path | None, history: Path | None, anchor: Path | None) -> Choose:
@@ -88,33 +89,120 @@ def _choose(conf: Path | None, history: Path | None, anchor: Path | None) -> Cho
     raise ConfigurationUnusable("malformed_global_conf", "asic.verify.choose_configuration")
 
 
-def examine_file(path: Path, choose: Choose) -> Report:
-    """Verify one container with the configuration that was in use when it was stamped."""
-    try:
-        data = _map(path)
-    except OSError as cause:
-        reason = cause.strerror or type(cause).__name__
-        fault = ConfigurationUnusable("io_error", "asic.verify.file_unreadable", path=path, reason=reason)
-        return Report(path, None, None, fault)
-    chosen: list[Chosen] = []
+def _keys(keys: list[Path] | None, passphrase_file: Path | None) -> Any:
+    if not keys:
+        return None
+    from gateway.messagelog.archive.openpgp import OpenPgpKeys
 
-    def trust(time: datetime | None) -> GlobalConf:
-        chosen.append(choose(time))
-        return chosen[0].globalconf
-
-    try:
-        examination = examine_container(data, trust)
-    except XRoadFault as fault:
-        return Report(path, None, None, fault)
-    return Report(path, examination, chosen[0], examination.fault)
+    return OpenPgpKeys(keys, passphrase_file=passphrase_file)
 
 
-def _map(path: Path) -> bytes | memoryview:
-    # A container may hold a gigabyte of attachments: they are hashed from the file, not from memory.
-    with path.open("rb") as file:
-        if path.stat().st_size == 0:
-            return b""
-        return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+def _progress(stack: ExitStack, files: list[Path]) -> Any:
+    """Return a function that moves a bar on, where somebody is looking."""
+    if not sys.stderr.isatty():
+        return lambda size: None
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
+    bar = stack.enter_context(Progress(*columns, console=Console(stderr=True), transient=True))
+    task = bar.add_task("verify", total=size_of([path for path in files if path.exists()]))
+    return lambda size: bar.advance(task, size)
+
+
+class _Held:
+    """The first reports, kept in their order until it is known whether they are few enough to be shown each."""
+
+    def __init__(self) -> None:
+        self.counts: Counter[Exit] = Counter()
+        self._reports: list[Report] = []
+        self._are_few = True
+
+    def add(self, report: Report, *, show_all: bool) -> list[Report]:
+        """Return what is to be shown now."""
+        self.counts[report.exit] += 1
+        light = Report(report.source, report.examination, report.chosen, report.fault)
+        if show_all:
+            return [light]
+        if not self._are_few:
+            return [light] if report.exit is not Exit.VALID else []
+        self._reports.append(light)
+        self._are_few = len(self._reports) <= _SHOWN_ALONE
+        return [] if self._are_few else [held for held in self.end() if held.exit is not Exit.VALID]
+
+    def end(self) -> list[Report]:
+        """Return what was held back."""
+        held, self._reports = self._reports, []
+        return held
+
+
+class _TextPrinter:
+    """Prints for people."""
+
+    def __init__(self, language: str) -> None:
+        self._language = language
+        self._held = _Held()
+        self._any = False
+
+    def add(self, found: Found, *, show_all: bool) -> None:
+        """Print what is known now."""
+        if isinstance(found, FileReport):
+            self._print(_file_lines(found, self._language))
+            return
+        for report in self._held.add(found, show_all=show_all):
+            self._print(lines_of(report, self._language))
+
+    def end(self, extraction: Extraction | None) -> None:
+        """Print what was held back, and the sum."""
+        for report in self._held.end():
+            self._print(lines_of(report, self._language))
+        counts = self._held.counts
+        if counts.total() > 1:
+            facts = {one.name.lower(): counts[one] for one in Exit}
+            self._print([render("asic.verify.sum", {"count": counts.total(), **facts}, self._language)])
+        if extraction is not None:
+            written = {"count": extraction.files, "folder": extraction.folder}
+            self._print([render("asic.verify.extracted", written, self._language)])
+
+    def _print(self, lines: Any) -> None:
+        typer.echo(("\n" if self._any else "") + "\n".join(map(printable, lines)))
+        self._any = True
+
+
+class _JsonPrinter:
+    """Prints one JSON document, piece by piece."""
+
+    def __init__(self, language: str) -> None:
+        self._language = language
+        self._held = _Held()
+        self._files: list[FileReport] = []
+        self._any = False
+        typer.echo('{"results": [', nl=False)
+
+    def add(self, found: Found, *, show_all: bool) -> None:
+        """Print what is known now."""
+        if isinstance(found, FileReport):
+            self._files.append(found)
+            return
+        for report in self._held.add(found, show_all=show_all):
+            self._print(report)
+
+    def end(self, extraction: Extraction | None) -> None:
+        """Close the document."""
+        for report in self._held.end():
+            self._print(report)
+        rest: dict[str, Any] = {
+            "archives": [_file_facts(found, self._language) for found in self._files],
+            "counts": {one.name.lower(): self._held.counts[one] for one in Exit},
+        }
+        if extraction is not None:
+            rest["extracted"] = {"folder": str(extraction.folder), "files": extraction.files}
+        typer.echo("], " + json.dumps(rest, ensure_ascii=False)[1:])
+
+    def _print(self, report: Report) -> None:
+        text = json.dumps(facts_of(report, self._language), ensure_ascii=False)
+        typer.echo(("," if self._any else "") + "\n" + text, nl=False)
+        self._any = True
 
 
 # For people
@@ -128,67 +216,39 @@ def lines_of(report: Report, language: str) -> Iterator[str]:
 
     fault = report.fault
     if report.examination is None or report.chosen is None:
-        yield f"{report.path}: {text('verify.unknown', reason=_reason(fault, language))}"
+        yield f"{report.source}: {text('verify.unknown', reason=reason_of(fault, language))}"
         return
     verdict = report.examination.verdict
     if verdict is None:
         code = "-" if fault is None else fault.code
-        yield f"{report.path}: {text('verify.invalid', reason=_reason(fault, language), code=code)}"
+        yield f"{report.source}: {text('verify.invalid', reason=reason_of(fault, language), code=code)}"
     else:
-        yield f"{report.path}: {text('verify.valid')}"
-        yield from (f"  {line}" for line in _verdict_lines(verdict, language))
+        yield f"{report.source}: {text('verify.valid')}"
+        yield from (f"  {line}" for line in verdict_lines(verdict, language))
     line = text("verify.configuration", instance=report.chosen.globalconf.instance, source=report.chosen.source)
     if report.chosen.used_from is not None:
         until = report.chosen.used_until
         shown = text("verify.still") if until is None else until.isoformat()
         line += f"; {text('verify.in_use', since=report.chosen.used_from.isoformat(), until=shown)}"
     yield f"  {line}"
-    for check in report.examination.checks:
-        yield f"  [{text(f'outcome.{check.outcome.value}')}] {text(f'check.{check.name.value}')}{_measured(check)}"
+    yield from (f"  {line}" for line in check_lines(report.examination, language))
 
 
-def _verdict_lines(verdict: Verdict, language: str) -> Iterator[str]:
+def _file_lines(found: FileReport, language: str) -> Iterator[str]:
     def text(text_id: str, **facts: object) -> str:
         return render(f"asic.verify.{text_id}", facts, language)
 
-    yield text("signer", signer=verdict.signer, subject=verdict.subject)
-    direction = text(f"direction.{verdict.direction.value}")
-    yield text(
-        "message",
-        kind=verdict.kind.value,
-        direction=direction,
-        id=verdict.id,
-        client=verdict.client,
-        service=verdict.service,
-    )
-    yield text("time", time=verdict.time.isoformat(), authority=subject_of(verdict.authority))
-    yield text("signing_time", time=verdict.signing_time.isoformat())
-    for certificate, status in zip(verdict.path, verdict.statuses, strict=False):
-        yield text(
-            "status",
-            subject=subject_of(certificate),
-            produced_at=status.produced_at.isoformat(),
-            responder=subject_of(status.responder),
-        )
-    for attachment in verdict.attachments:
-        kept = attachment.state is AttachmentState.VERIFIED
-        digest = f"{attachment.digest.algorithm.label} {attachment.digest.hex}"
-        yield text("attachment_verified" if kept else "attachment_digest_only", name=attachment.name, digest=digest)
-
-
-def _printable(line: str) -> str:
-    # Names in a message are the sender's: they must not be able to write lines or colours of their own.
-    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in line)
-
-
-def _reason(fault: XRoadFault | None, language: str) -> str:
-    return "-" if fault is None else render(fault.text_id, fault.facts, language)
-
-
-def _measured(check: Check) -> str:
-    if check.outcome is not Outcome.PASSED or not check.facts:
-        return ""
-    return f" ({', '.join(str(value) for value in check.facts.values())})"
+    if found.fault is None:
+        yield f"{found.source}: {text('archive_holds', count=found.containers)}"
+    elif found.exit is Exit.UNDECIDED:
+        yield f"{found.source}: {text('unknown', reason=reason_of(found.fault, language))}"
+    else:
+        reason = reason_of(found.fault, language)
+        yield f"{found.source}: {text('archive_broken', reason=reason, code=found.fault.code)}"
+    if found.begins_after is not None:
+        yield f"  {text('archive_begins_after', name=found.begins_after)}"
+    if found.last_digest:
+        yield f"  {text('archive_last_digest', digest=found.last_digest)}"
 
 
 # For programs
@@ -196,9 +256,9 @@ def _measured(check: Check) -> str:
 
 def facts_of(report: Report, language: str) -> dict[str, Any]:
     """Return the same as a JSON object; names do not depend on the language."""
-    facts: dict[str, Any] = {"file": str(report.path), "result": report.exit.name.lower()}
+    facts: dict[str, Any] = {"file": report.source, "result": report.exit.name.lower()}
     if report.fault is not None:
-        facts |= {"code": report.fault.code, "text": _reason(report.fault, language)}
+        facts |= {"code": report.fault.code, "text": reason_of(report.fault, language)}
     if report.chosen is not None:
         facts["configuration"] = {
             "instance": report.chosen.globalconf.instance,
@@ -207,60 +267,23 @@ def facts_of(report: Report, language: str) -> dict[str, Any]:
             "used_until": _time(report.chosen.used_until),
         }
     if report.examination is not None:
-        facts["checks"] = [
-            {
-                "name": check.name.value,
-                "outcome": check.outcome.value,
-                "facts": {name: str(value) for name, value in check.facts.items()},
-            }
-            for check in report.examination.checks
-        ]
+        facts["checks"] = check_facts(report.examination)
         if report.examination.verdict is not None:
-            facts |= _verdict_facts(report.examination.verdict)
+            facts |= verdict_facts(report.examination.verdict)
     return facts
 
 
-def _verdict_facts(verdict: Verdict) -> dict[str, Any]:
-    return {
-        "signer": str(verdict.signer),
-        "member": str(verdict.member),
-        "certificate": {
-            "subject": verdict.subject,
-            "serial": str(verdict.certificate.serial_number),
-            "sha256": sha256_of(verdict.certificate),
-        },
-        "message": {
-            "kind": verdict.kind.value,
-            "direction": verdict.direction.value,
-            "id": verdict.id,
-            "client": str(verdict.client),
-            "service": str(verdict.service),
-        },
-        "signing_time": _time(verdict.signing_time),
-        "timestamp": {
-            "time": _time(verdict.time),
-            "authority": subject_of(verdict.authority),
-            "batch": verdict.is_batch_timestamp,
-        },
-        "statuses": [
-            {
-                "subject": subject_of(certificate),
-                "this_update": _time(status.this_update),
-                "produced_at": _time(status.produced_at),
-                "responder": subject_of(status.responder),
-            }
-            for certificate, status in zip(verdict.path, verdict.statuses, strict=False)
-        ],
-        "attachments": [
-            {
-                "name": attachment.name,
-                "state": attachment.state.value,
-                "algorithm": attachment.digest.algorithm.label,
-                "digest": attachment.digest.hex,
-            }
-            for attachment in verdict.attachments
-        ],
+def _file_facts(found: FileReport, language: str) -> dict[str, Any]:
+    facts: dict[str, Any] = {
+        "file": found.source,
+        "result": found.exit.name.lower(),
+        "containers": found.containers,
+        "begins_after": found.begins_after,
+        "last_digest": found.last_digest,
     }
+    if found.fault is not None:
+        facts |= {"code": found.fault.code, "text": reason_of(found.fault, language)}
+    return facts
 
 
 def _time(time: datetime | None) -> str | None:

@@ -1,4 +1,4 @@
-"""The configuration to verify containers with: a folder, a zip, or the history of a server.
+"""The configuration to verify evidence with: a folder, a zip, or the history of a server.
 
 A folder or zip is what `GET /verificationconf` of a security server gives, or what a configuration
 client keeps: `instance-identifier` and a folder for each instance with `shared-params.xml` and its
@@ -9,8 +9,10 @@ verified with an anchor, and gives what was in use at the time asked for.
 from __future__ import annotations
 
 import json
+import threading
 import zipfile
 from bisect import bisect_right
+from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -20,7 +22,7 @@ from urllib.parse import unquote
 
 from gateway.configuration_client.history import History
 from gateway.xroad.faults import ConfigurationUnusable
-from gateway.xroad.globalconf.anchor import parse_anchor
+from gateway.xroad.globalconf.anchor import Anchor, parse_anchor
 from gateway.xroad.globalconf.lookup import GlobalConf
 from gateway.xroad.globalconf.optional_parts import FILE_NAMES, NEXT_UPDATE, OptionalParts, parse_next_update
 from gateway.xroad.globalconf.shared_parameters import SharedParameters
@@ -33,6 +35,7 @@ OLDEST_VERSION: Final = 2  # what a reader takes when the metadata says nothing
 
 MAX_FILE_BYTES: Final = 64 * 1024 * 1024
 MAX_FILES: Final = 4096
+MAX_PROVEN: Final = 16  # each may hold thousands of members
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +57,7 @@ def configuration_in(path: Path) -> Choose:
 
     Raises ConfigurationUnusable when there is none, MalformedMessage when it cannot be read.
     """
-    files = _read_zip(path) if path.is_file() else _read_folder(path)
-    chosen = Chosen(_globalconf_of(files, path), str(path))
+    chosen = Chosen(_globalconf_of(read_files(path), path), str(path))
     return lambda _: chosen
 
 
@@ -70,23 +72,67 @@ def configurations_of(history_path: Path, anchor_path: Path) -> Choose:
     except OSError as cause:
         raise _absent(anchor_path) from cause
     history = History(history_path)
-    known = history.entries()
-    if not known:
+    if history.last() is None:
         raise _absent(history_path)
-    begins = sorted(entry.used_from for entry in known)
+    return HistoricConfigurations(history, lambda: anchor)
 
-    found: dict[datetime, Chosen] = {}  # by the beginning of its use; proving one takes a while
 
-    def choose(time: datetime | None) -> Chosen:
-        at = known[-1].used_from if time is None else time
-        index = bisect_right(begins, at)
-        begin = begins[index - 1] if index else at
-        if begin not in found:
-            proven = history.at(at, anchor)
-            found[begin] = Chosen(proven.globalconf, str(history_path), proven.used_from, proven.used_until)
-        return found[begin]
+def configurations_from(conf: Path | None, history: Path | None, anchor: Path | None) -> Choose | None:
+    """Return the configurations that somebody names: a folder or zip, or a history with its anchor; None for nothing.
 
-    return choose
+    Raises ConfigurationUnusable when they cannot be read, or one was named without the other.
+    """
+    if conf is None and history is None and anchor is None:
+        return None
+    if conf is not None and history is None and anchor is None:
+        return configuration_in(conf)
+    if conf is None and history is not None and anchor is not None:
+        return configurations_of(history, anchor)
+    raise ConfigurationUnusable("malformed_global_conf", "asic.verify.choose_configuration")
+
+
+class HistoricConfigurations:
+    """The configurations of a history, each proven once; `grows` is for that of a running server."""
+
+    def __init__(self, history: History, anchor: Callable[[], Anchor], *, grows: bool = False) -> None:
+        self._history = history
+        self._anchor = anchor
+        self._grows = grows
+        self._begins: list[datetime] = []
+        self._proven: OrderedDict[tuple[int, bool], Chosen] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def __call__(self, time: datetime | None) -> Chosen:
+        """Return what was in use at a time; None asks for the newest. Raises ConfigurationUnusable."""
+        with self._lock:
+            if self._grows or not self._begins:
+                self._follow()
+            at = self._begins[-1] if time is None else time
+            number = bisect_right(self._begins, at)
+            key = number, number == len(self._begins)  # what is the last one now may not stay it
+            if key not in self._proven:
+                proven = self._history.at(at, self._anchor())
+                source = str(self._history.root)
+                self._proven[key] = Chosen(proven.globalconf, source, proven.used_from, proven.used_until)
+            self._proven.move_to_end(key)
+            while len(self._proven) > MAX_PROVEN:
+                self._proven.popitem(last=False)
+            return self._proven[key]
+
+    def _follow(self) -> None:
+        last = self._history.last()
+        if last is None:
+            raise _absent(self._history.root)
+        if not self._begins or last.number != len(self._begins):
+            self._begins = sorted(entry.used_from for entry in self._history.entries())
+
+
+def read_files(path: Path) -> dict[str, bytes]:
+    """Return the files of the configuration in a folder or zip, by their path below `instance-identifier`.
+
+    Raises ConfigurationUnusable when there is none.
+    """
+    return _read_zip(path) if path.is_file() else _read_folder(path)
 
 
 def _read_folder(path: Path) -> dict[str, bytes]:
