@@ -39,8 +39,9 @@ bench: setup  ## Measure; ONLY=chain for one; results in build/bench
 fuzz: setup  ## Feed the parsers; FOR=60 for a minute each
 	@$(PY) -m tests.fuzz --seconds $(or $(FOR),30) $(ARGS)
 
-crash: setup  ## Kill gateways at random under load
-	@SURMA_CRASH_KILLS=$${SURMA_CRASH_KILLS:-10} $(PY) -m pytest tests/scenarios/test_crash.py $(ARGS)
+crash: setup packages  ## Kill gateways under load, and the log's writers at every kind of write
+	@SURMA_CRASH_KILLS=$${SURMA_CRASH_KILLS:-10} SURMA_CRASH_POINTS=$${SURMA_CRASH_POINTS:-300} \
+	  $(PY) -m pytest tests/scenarios/test_crash.py tests/scenarios/test_evidence_crash.py $(ARGS)
 
 lock: setup  ## Renew requirements.lock from pyproject.toml
 	@.venv/bin/python -m pip install --quiet uv 2>/dev/null || true

@@ -1,7 +1,10 @@
 #!/usr/bin/env bash
 # The independent programs that tests ask: as root on Debian or Ubuntu install what is missing, else say how.
 set -u
-declare -A packages=([openssl]=openssl [xmlsec1]=xmlsec1 [xmllint]=libxml2-utils [nginx]=nginx-light)
+declare -A packages=(
+  [openssl]=openssl [xmlsec1]=xmlsec1 [xmllint]=libxml2-utils [nginx]=nginx-light [chromium]=chromium
+  [gpg]=gnupg [cc]=gcc
+)
 missing=()
 for program in "${!packages[@]}"; do
   PATH="$PATH:/usr/sbin" command -v "$program" >/dev/null || missing+=("${packages[$program]}")

@@ -31,6 +31,11 @@ class StatePaths:
         return self.settings.messagelog.database_url or f"sqlite:///{self.root / 'messagelog.db'}"
 
     @property
+    def index_url(self) -> str:
+        """The search index of the message log; it can be made anew at any time."""
+        return self.settings.messagelog.index_url or f"sqlite:///{self.root / 'index.db'}"
+
+    @property
     def bodies(self) -> Path:
         """REST bodies and attachments beside their records."""
         return self.root / "bodies"
@@ -44,6 +49,11 @@ class StatePaths:
     def api_key(self) -> Path:
         """The first API key."""
         return self.root / "api-key"
+
+    @property
+    def watched_files(self) -> Path:
+        """What the files were that only the server changes, when it last looked; beside the audit log."""
+        return self.root / "audit-files.json"
 
     @property
     def keys(self) -> Path:
@@ -64,6 +74,11 @@ class StatePaths:
     def history(self) -> Path:
         """Every distinct configuration ever used."""
         return self.root / "history"
+
+    @property
+    def exports(self) -> Path:
+        """What auditors asked to take away, until they fetched it."""
+        return self.root / "exports"
 
     @property
     def spool(self) -> Path:

@@ -10,8 +10,12 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from gateway.messagelog.model import MessageLogSettings
-from gateway.runtime.admin_api import AdminApiSettings
+from gateway.auditing.model import ExportSettings, MaskingSettings
+from gateway.messagelog.archive.model import ArchiveSettings
+from gateway.messagelog.model import CheckpointSettings, MessageLogSettings
+from gateway.runtime.accounts.model import AccountSettings
+from gateway.runtime.admin_api_settings import AdminApiSettings
+from gateway.runtime.console.formats import zone_named
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +50,13 @@ class ProviderSettings:
 
 @dataclass(frozen=True, slots=True)
 class AdminSettings:
-    """The admin API."""
+    """The admin API and the console; pages show times in `time_zone`."""
 
     port: int = 4000
+    time_zone: str = "UTC"
+
+    def __post_init__(self) -> None:
+        zone_named(self.time_zone)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +82,12 @@ class FaultSettings:
 
 @dataclass(frozen=True, slots=True)
 class MessageLogSection:
-    """The message log; an empty URL means SQLite in the state directory."""
+    """The message log and its search index; an empty URL means SQLite in the state directory."""
 
     database_url: str = ""
+    index_url: str = ""
     records: MessageLogSettings = field(default_factory=MessageLogSettings)
+    checkpoints: CheckpointSettings = field(default_factory=CheckpointSettings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +120,10 @@ class GatewaySettings:
     limits: LimitSettings = field(default_factory=LimitSettings)
     faults: FaultSettings = field(default_factory=FaultSettings)
     messagelog: MessageLogSection = field(default_factory=MessageLogSection)
+    archive: ArchiveSettings = field(default_factory=ArchiveSettings)
+    exports: ExportSettings = field(default_factory=ExportSettings)
+    masking: MaskingSettings = field(default_factory=MaskingSettings)
     admin_limits: AdminApiSettings = field(default_factory=AdminApiSettings)
+    accounts: AccountSettings = field(default_factory=AccountSettings)
     signer: SignerSettings = field(default_factory=SignerSettings)
     configuration: ConfigurationSettings = field(default_factory=ConfigurationSettings)

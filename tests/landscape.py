@@ -30,7 +30,13 @@ from gateway.landscape.ports import taken_ports
 from gateway.landscape.server import ServerOnboarding
 from gateway.main import Gateway
 from gateway.messagelog import store
-from gateway.messagelog.model import MessageLogSettings, MessageRecord
+from gateway.messagelog.model import (
+    CheckpointSettings,
+    MessageLogSettings,
+    MessageRecord,
+    RefusalContent,
+    RefusalSettings,
+)
 from gateway.paths import StatePaths
 from gateway.runtime.admin_api_settings import AdminApiSettings
 from gateway.runtime.admin_client import AdminApi
@@ -257,7 +263,13 @@ class Federation:
                 address=server.address,
                 consumer=ConsumerSettings(connect_timeout_s=5, response_timeout_s=10),
                 messagelog=MessageLogSection(
-                    records=MessageLogSettings(timestamp_interval_s=60, timestamp_timeout_s=5, commit_timeout_s=5)
+                    records=MessageLogSettings(
+                        timestamp_interval_s=60,
+                        timestamp_timeout_s=5,
+                        commit_timeout_s=5,
+                        refusals=RefusalSettings(of_a_kind=10_000, of_all_kinds=100_000),
+                    ),
+                    checkpoints=CheckpointSettings(interval_s=0),
                 ),
                 admin_limits=UNBOUND,
                 signer=SignerSettings(pin_file=self.pin_file(server.code)),
@@ -326,6 +338,13 @@ def records_of(gateway: Gateway, query_id: str) -> list[MessageRecord]:
     """Return everything in a gateway's message log about one query, whoever it belongs to."""
     with gateway.stores.message_log.reading() as connection:
         return [record for record in store.walk_records(connection) if record.query_id == query_id]
+
+
+def refusals_of(gateway: Gateway, query_id: str | None) -> list[RefusalContent]:
+    """Return what a gateway's message log says of calls with this query id that were refused or failed."""
+    with gateway.stores.message_log.reading() as connection:
+        said = [refusal.content for refusal in store.walk_refusals(connection)]
+    return [content for content in said if content.query_id == query_id]
 
 
 def kinds_of(gateway: Gateway, query_id: str) -> list[str]:

@@ -17,7 +17,7 @@ CORE_TIERS = (
     ("soap", "rest", "pki"),
     ("globalconf",),
     ("signature",),
-    ("transport", "asic", "management", "metadata", "monitoring", "ledger"),
+    ("transport", "asic", "management", "metadata", "monitoring", "ledger", "checkpoint"),
 )
 CORE_LIBRARIES = {"cryptography", "lxml"}
 
@@ -42,6 +42,7 @@ AREAS = {
     "listeners": {"exchange", "xroad", "runtime"},
     "initialisation": {"paths", "runtime"},
     "main": {"*"},
+    "archiving": {"*"},
     "cli": {"*"},
 }
 # The access rule is pure, and the provider asks it of the snapshot it holds.

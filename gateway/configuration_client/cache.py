@@ -25,8 +25,8 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
-from gateway.runtime.durable_files import sync_directory, write_durably, write_new
 from gateway.configuration_client.model import AnchorFile, Generation
+from gateway.runtime.durable_files import sync_directory, write_durably, write_new
 from gateway.xroad.faults import ConfigurationUnusable, XRoadFault
 from gateway.xroad.globalconf.anchor import anchor_hash, parse_anchor
 from gateway.xroad.globalconf.directory import DEFAULT_VERSION, METADATA_SUFFIX, DirectoryEntry

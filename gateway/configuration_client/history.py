@@ -20,8 +20,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
-from gateway.runtime.durable_files import sync_directory, write_durably
 from gateway.configuration_client.model import Generation
+from gateway.runtime.durable_files import sync_directory, write_durably
 from gateway.xroad.faults import ConfigurationUnusable, XRoadFault
 from gateway.xroad.globalconf.anchor import Anchor
 from gateway.xroad.globalconf.lookup import GlobalConf

@@ -19,10 +19,13 @@ from gateway.consumer.uxp import exchange_uxp, uxp_fault
 from gateway.exchange.faults import FaultStyle, Origin, RenderedFault, render_fault
 from gateway.exchange.http_response import http_response
 from gateway.exchange.outcome import let_go, observe
+from gateway.exchange.refused import RefusedCall, address_of, record_refusal
 from gateway.exchange.requests import InboundRequest, OutboundResponse, Timeline
+from gateway.messagelog.model import Side
 from gateway.runtime.http.model import Response
 from gateway.runtime.http.server import Request
 from gateway.runtime.texts import choose_language
+from gateway.xroad.rest.claims import Claims, claims_of
 from gateway.xroad.rest.target import PREFIX
 from gateway.xroad.rest.uxp import is_uxp
 
@@ -66,26 +69,33 @@ class ConsumerApp:
         elif self._catalogue.takes(request.method, path):
             answer = await self._catalogue.answer(path, inbound)
         else:
-            answer = await self._exchange(inbound, _dialect_of(path))
+            answer = await self._exchange(inbound, _dialect_of(path), request)
         return http_response(answer)
 
-    async def _exchange(self, inbound: InboundRequest, dialect: Dialect) -> OutboundResponse:
+    async def _exchange(self, inbound: InboundRequest, dialect: Dialect, request: Request) -> OutboundResponse:
         timeline = Timeline(self._deps.clock.now_ms())
         error: Exception | None = None
         try:
             response = await dialect.carry(inbound, self._deps, timeline)
         except Exception as failure:  # the edge: every failure is answered
             error = failure
-            response = self._fault(failure, inbound, dialect)
+            response = await self._refuse(failure, inbound, dialect, timeline, request)
         timeline.response_out_ms = self._deps.clock.now_ms()
         observe(Origin.CONSUMER, inbound.id, timeline, error)
         let_go(error)
         return response
 
-    def _fault(self, failure: Exception, inbound: InboundRequest, dialect: Dialect) -> OutboundResponse:
+    async def _refuse(
+        self, failure: Exception, inbound: InboundRequest, dialect: Dialect, timeline: Timeline, request: Request
+    ) -> OutboundResponse:
         language = choose_language(inbound.header("accept-language"), self._deps.style.language)
         style = FaultStyle(self._deps.style.spelling, language)
         fault = render_fault(failure, Origin.CONSUMER, style, inbound.id)
+        host = None if request.peer_address is None else request.peer_address[0]
+        claims = Claims() if dialect is SOAP else claims_of(inbound.target, inbound.headers)
+        address = address_of(host, request.peer_certificate)
+        call = RefusedCall(Side.CONSUMER, inbound.id, timeline, self._deps.clock.now_ms(), address, claims)
+        await record_refusal(self._deps.message_log, fault, call)
         return dialect.fault(fault, inbound, language)
 
 

@@ -17,7 +17,9 @@ from gateway.consumer.deps import ConsumerDeps
 from gateway.consumer.soap import exchange_soap
 from gateway.exchange.faults import FaultStyle, Origin, render_fault
 from gateway.exchange.outcome import let_go, observe
+from gateway.exchange.refused import RefusedCall, record_refusal
 from gateway.exchange.requests import InboundRequest, OutboundResponse, Timeline
+from gateway.messagelog.model import Side
 from gateway.runtime.texts import choose_language
 from gateway.serverconf.model import ClientStatus, ServerConf
 from gateway.xroad.bodies import BytesSink
@@ -83,15 +85,16 @@ class Catalogue:
     async def answer(self, path: str, request: InboundRequest) -> OutboundResponse:
         """Answer a GET; every refusal says who must do what."""
         query = read_query(request.target.partition("?")[2])
+        timeline = Timeline(self._deps.clock.now_ms())
         try:
             if path == LIST_CLIENTS:
                 globalconf = self._configuration.latest()
                 return _client_list(clients_of(globalconf, query.get("xRoadInstance") or globalconf.instance), request)
             if path == LIST_SERVER_CLIENTS:
                 return _client_list(self._own_clients(), request)
-            return await self._wsdl(query, request)
+            return await self._wsdl(query, request, timeline)
         except Exception as failure:  # the edge: every failure is answered
-            refusal = self._refusal(failure, request)
+            refusal = await self._refusal(failure, request, timeline)
             let_go(failure)
             return refusal
 
@@ -101,26 +104,25 @@ class Catalogue:
         others = [c.id for c in conf.clients.values() if c.status is ClientStatus.REGISTERED and c.id != owner]
         return [describe(client, globalconf) for client in (owner, *others)]
 
-    async def _wsdl(self, query: dict[str, str], request: InboundRequest) -> OutboundResponse:
+    async def _wsdl(self, query: dict[str, str], request: InboundRequest, timeline: Timeline) -> OutboundResponse:
         with blame(Party.CLIENT):
             wanted = read_service(query)
             address = caller_address(request.header("host"), is_tls=request.is_tls)
             owner = owner_of(self._deps.registrations.current())
             headers = SoapHeaders(owner, ServiceId(wanted.provider, GET_WSDL), request.id)
             question = build_get_wsdl(headers, wanted)
-        document = await self._fetch(question, request.id)
+        document = await self._fetch(question, request.id, timeline)
         with blame(Party.SERVICE):
             body = await asyncio.to_thread(
                 rewrite_for_callers, document, wanted.service_code, wanted.service_version, address
             )
         return OutboundResponse(200, (("Content-Type", XML_TYPE),), body, len(body))
 
-    async def _fetch(self, question: bytes, request_id: str) -> bytes:
+    async def _fetch(self, question: bytes, request_id: str, timeline: Timeline) -> bytes:
         """Ask the provider's security server, as an information system of this server's owner would."""
         headers = (("Content-Type", TEXT_XML_UTF8),)
         internal = self._deps.internal_certificate
         request = InboundRequest("POST", "/", headers, _once(question), internal, True, request_id)
-        timeline = Timeline(self._deps.clock.now_ms())
         error: Exception | None = None
         try:
             answer = await exchange_soap(request, self._deps, timeline)
@@ -133,9 +135,12 @@ class Catalogue:
         with blame(Party.SERVICE):
             return wsdl_of(read_answer(answer))
 
-    def _refusal(self, failure: Exception, request: InboundRequest) -> OutboundResponse:
+    async def _refusal(self, failure: Exception, request: InboundRequest, timeline: Timeline) -> OutboundResponse:
         language = choose_language(request.header("accept-language"), self._deps.style.language)
         fault = render_fault(failure, Origin.CONSUMER, FaultStyle(self._deps.style.spelling, language), request.id)
+        if timeline.message is not None:  # an exchange had begun
+            call = RefusedCall(Side.CONSUMER, request.id, timeline, self._deps.clock.now_ms())
+            await record_refusal(self._deps.message_log, fault, call)
         body = f"{fault.code}: {fault.text}".encode("utf-8", "replace")
         headers = (("Content-Type", "text/plain; charset=utf-8"),)
         return OutboundResponse(status_of(failure), headers, body, len(body))

@@ -73,6 +73,14 @@ class Documents(Protocol):
         ...
 
 
+class Archived(Protocol):
+    """The archives as far as they are asked about documents that are not in the log any more."""
+
+    async def is_archived(self, client: ClientId, query_id: str) -> bool:
+        """Tell whether documents of this client, and of nobody else, went into an archive."""
+        ...
+
+
 class _RefusalError(Exception):
     def __init__(self, status: int, text_id: str, **facts: object) -> None:
         super().__init__(status, text_id)
@@ -105,8 +113,10 @@ class Evidence:
         *,
         language: str,
         internal_certificate: bytes | None,
+        archived: Archived | None = None,
     ) -> None:
         self._documents = documents
+        self._archived = archived
         self._registrations = registrations
         self._configuration = configuration
         self._language = language
@@ -140,7 +150,7 @@ class Evidence:
         check_connection(local, request, self._internal_certificate)
         records = await self._find(question)
         if not records:
-            raise _RefusalError(404, "evidence.not_found", client=question.client, query_id=question.query_id)
+            raise await self._absence(question)
         if question.unique and len(records) != 1:
             raise _RefusalError(400, "evidence.not_unique", count=len(records))
         if question.force:
@@ -151,6 +161,13 @@ class Evidence:
         if len(documents) == 1 and (question.unique or path == SIGNATURE):
             return _download(documents[0].container, CONTAINER_TYPE, documents[0].name)
         return _download(self._documents.zip(documents), "application/zip", _archive_name(question))
+
+    async def _absence(self, question: Question) -> _RefusalError:
+        is_archived = self._archived is not None and await self._archived.is_archived(
+            question.client, question.query_id
+        )
+        text_id = "evidence.archived" if is_archived else "evidence.not_found"
+        return _RefusalError(404, text_id, client=question.client, query_id=question.query_id)
 
     async def _find(self, question: Question) -> Sequence[int]:
         records = await self._documents.find(question.client, question.query_id, response=question.response)

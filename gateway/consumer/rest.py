@@ -22,7 +22,7 @@ async def exchange_rest(request: InboundRequest, deps: ConsumerDeps, timeline: T
     Raises XRoadFault or RemoteFault; the edge answers with it.
     """
     globalconf = deps.configuration.current()
-    message = await read_request(request, deps, globalconf.instance)
+    message = timeline.message = await read_request(request, deps, globalconf.instance)
     timeline.note(client=message.client, service=message.service, message_id=message.id)
     authenticate(message.client, request, deps.registrations.current(), deps.internal_certificate)
     routes = routes_to(message.service.provider, message.security_server, globalconf)

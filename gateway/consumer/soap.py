@@ -39,7 +39,7 @@ async def exchange_soap(request: InboundRequest, deps: ConsumerDeps, timeline: T
     """
     globalconf = deps.configuration.current()
     with blame(Party.CLIENT):
-        message = await read_request(request, deps)
+        message = timeline.message = await read_request(request, deps)
     headers = message.headers
     timeline.note(client=headers.client, service=headers.service, message_id=headers.id)
     client_of(headers, request, globalconf, deps)

@@ -8,6 +8,7 @@ fault passes untouched.
 
 from __future__ import annotations
 
+import errno
 import logging
 import uuid
 from collections.abc import Mapping
@@ -20,6 +21,9 @@ from gateway.runtime.texts import render
 from gateway.xroad.faults import Party, RemoteFault, ServiceFailed, Spelling, XRoadFault, spell
 
 log = logging.getLogger(__name__)
+
+
+_OF_A_DISK: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO})
 
 
 class Origin(StrEnum):
@@ -39,12 +43,16 @@ class FaultStyle:
 
 @dataclass(frozen=True, slots=True)
 class RenderedFault:
-    """A fault ready for the wire; `remote` holds a peer's own bytes, which win over everything else."""
+    """A fault ready for the wire; `remote` holds a peer's own bytes, which win over everything else.
+
+    `fault` is what of ours was rendered; there is none beside a peer's.
+    """
 
     code: str
     text: str
     detail: str
     remote: RemoteFault | None = None
+    fault: XRoadFault | None = None
 
 
 def render_fault(error: BaseException, origin: Origin, style: FaultStyle, request_id: str) -> RenderedFault:
@@ -53,7 +61,9 @@ def render_fault(error: BaseException, origin: Origin, style: FaultStyle, reques
         log.info("peer fault %s: %s", error.code, error.text)
         return RenderedFault(error.code, error.text, error.detail, error)
     detail = str(uuid.uuid4())
-    if isinstance(error, HttpProblem):  # of the connection that the request comes on: the caller hung up, or dawdled
+    if isinstance(error, OSError) and error.errno in _OF_A_DISK:  # bodies that wait to be proven stand on it
+        error = ServiceFailed("io_error", "exchange.no_room", reason=error.strerror)
+    elif isinstance(error, HttpProblem):  # of the connection that the request comes on: the caller hung up, or dawdled
         error = ServiceFailed("io_error", "exchange.request_broke_off", reason=error)
     if isinstance(error, XRoadFault):
         log.warning("fault %s detail=%s request=%s: %s", origin, detail, request_id, error)
@@ -62,7 +72,8 @@ def render_fault(error: BaseException, origin: Origin, style: FaultStyle, reques
         log.error("unexpected failure detail=%s request=%s", detail, request_id, exc_info=error)
         fault = ServiceFailed("internal_error", "exchange.internal_error", detail=detail)
     code = spell(_with_origin(fault, origin), style.spelling)
-    return RenderedFault(code, render(fault.text_id, _readable(fault.facts, style.language), style.language), detail)
+    text = render(fault.text_id, _readable(fault.facts, style.language), style.language)
+    return RenderedFault(code, text, detail, fault=fault)
 
 
 def _readable(facts: Mapping[str, object], language: str) -> dict[str, object]:

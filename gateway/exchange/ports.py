@@ -10,7 +10,7 @@ from datetime import datetime
 from functools import cached_property
 from typing import Protocol
 
-from gateway.messagelog.model import Side
+from gateway.messagelog.model import RefusalContent, Side
 from gateway.serverconf.model import ServerConf
 from gateway.xroad.bodies import BodySink
 from gateway.xroad.digests import SignatureAlgorithm
@@ -69,6 +69,13 @@ class MessageLog(Protocol):
 
     async def record(self, signed: SignedMessage, side: Side, request_id: str) -> None:
         """Keep a signed message, or raise LoggingUnavailable."""
+        ...
+
+    async def refuse(self, said: RefusalContent, *, by_the_log: bool = False) -> None:
+        """Keep what is known of an exchange that is about to be answered with a fault; never raises.
+
+        `by_the_log` says that the log itself stood in the way.
+        """
         ...
 
 

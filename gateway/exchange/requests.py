@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from gateway.xroad.facts import fact
+from gateway.xroad.rest.message import RestRequest, RestResponse
+from gateway.xroad.soap.message import SoapMessage
 
 Headers = tuple[tuple[str, str], ...]
 
@@ -53,13 +55,17 @@ class OutboundResponse:
 
 @dataclass(slots=True)
 class Timeline:
-    """When the four messages of an exchange passed, in epoch milliseconds; the one mutable object of an exchange."""
+    """When the four messages of an exchange passed, in epoch milliseconds; the one mutable object of an exchange.
+
+    `message` is the request once it was read: what it says is claimed until it is proven.
+    """
 
     request_in_ms: int
     request_out_ms: int | None = None
     response_in_ms: int | None = None
     response_out_ms: int | None = None
     facts: dict[str, str] = field(default_factory=dict)
+    message: SoapMessage | RestRequest | RestResponse | None = None
 
     def note(self, **facts: object) -> None:
         """Remember who asked whom for what, for the line that is written at the end."""

@@ -174,6 +174,11 @@ def _show(console: Console, federation: Federation, took_s: float) -> None:
         f"unzip -o evidence.zip && surma verify demo-rest-*.asice --history {history} --anchor {federation.anchor()}",
         soft_wrap=True, highlight=False, markup=False,
     )  # fmt: skip
+    for auditor in landscape.auditor:
+        console.print("\n[bold]Look at the evidence as an auditor[/bold] (the certificate is the server's own):\n")
+        console.print(federation.sign_in_page(auditor), soft_wrap=True, highlight=False, markup=False)
+        secret = federation.password_file(auditor).read_text().strip()
+        console.print(f"user {auditor.name}, password {secret}", soft_wrap=True, highlight=False, markup=False)
     console.print("\nCtrl-C stops everything.")
 
 

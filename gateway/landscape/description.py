@@ -74,6 +74,15 @@ class Server:
 
 
 @dataclass(frozen=True, slots=True)
+class Auditor:
+    """Somebody who may look into the message log of a server, as far as `scope` (`CLASS/CODE[/SUBSYSTEM]`) goes."""
+
+    name: str
+    server: str
+    scope: str
+
+
+@dataclass(frozen=True, slots=True)
 class Registry:
     """A registry adapter and where it listens."""
 
@@ -109,6 +118,7 @@ class Landscape:
     server: tuple[Server, ...] = ()
     registry: tuple[Registry, ...] = ()
     service: tuple[Service, ...] = field(default=())
+    auditor: tuple[Auditor, ...] = ()
 
     def server_of(self, client: str) -> Server:
         """Return the server that has this client. Raises LookupError."""
@@ -116,6 +126,13 @@ class Landscape:
             if client == server.owner or any(client == one.id for one in server.client):
                 return server
         raise LookupError(f"no server has the client {client}")
+
+    def server_named(self, code: str) -> Server:
+        """Return the server with this code. Raises LookupError."""
+        for server in self.server:
+            if server.code == code:
+                return server
+        raise LookupError(f"there is no server {code}")
 
     def registry_named(self, name: str) -> Registry:
         """Return the registry of this name. Raises LookupError."""
@@ -127,6 +144,7 @@ class Landscape:
     @property
     def addresses(self) -> tuple[str, ...]:
         """Every address that a program of this landscape listens on."""
+        places: tuple[Central | Trust | Server | Registry, ...]
         places = (self.central, self.trust, *self.server, *self.registry)
         return tuple(dict.fromkeys(place.address for place in places))
 
@@ -154,6 +172,9 @@ def _checks(landscape: Landscape) -> Iterator[tuple[str, Callable[[], object]]]:
         yield f"server[{number}].owner", partial(_parts, server.owner, 2)
         for place, client in enumerate(server.client):
             yield f"server[{number}].client[{place}].id", partial(_parts, client.id, 2, 3)
+    for number, auditor in enumerate(landscape.auditor):
+        yield f"auditor[{number}].server", partial(landscape.server_named, auditor.server)
+        yield f"auditor[{number}].scope", partial(_parts, auditor.scope, 2, 3)
     for number, registry in enumerate(landscape.registry):
         yield f"registry[{number}].address", partial(ipaddress.IPv4Address, registry.address)
     for number, service in enumerate(landscape.service):

@@ -7,17 +7,20 @@ through the admin APIs.
 from __future__ import annotations
 
 import asyncio
+import os
 import secrets
 import socket
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
 from gateway.landscape.central import onboard_central
-from gateway.landscape.description import Landscape, Registry, Server
+from gateway.landscape.description import Auditor, Landscape, Registry, Server
 from gateway.landscape.ports import TakenPort, taken_ports
 from gateway.landscape.processes import Program, stop_all, wait_until
 from gateway.landscape.server import ServerOnboarding
+from gateway.runtime.accounts.passwords import generate_password
 from gateway.runtime.admin_client import AdminApi
 
 START_WITHIN_S: Final = 60
@@ -25,6 +28,9 @@ MESSAGE_PORT: Final = 5500
 OCSP_PORT: Final = 5577
 # The onboarding makes many small requests at once; the limit is for everybody else.
 NO_RATE_LIMIT: Final = "0"
+
+# What `surma gateway user add` ends with when there is such a user already.
+USER_EXISTS: Final = 3
 
 Report = Callable[[str], None]
 
@@ -82,6 +88,15 @@ class Federation:
     def server_state(self, code: str) -> Path:
         """The state directory of a security server."""
         return self.state / f"server-{code}"
+
+    def sign_in_page(self, auditor: Auditor) -> str:
+        """Where an auditor signs in."""
+        server = self.landscape.server_named(auditor.server)
+        return f"https://{server.address}:{server.admin_port}/audit"
+
+    def password_file(self, auditor: Auditor) -> Path:
+        """The password of an auditor, made at the first start and the same ever after."""
+        return self.state / f"password-{auditor.server}-{auditor.name}"
 
     def anchor(self) -> Path:
         """The configuration anchor, written while onboarding, for offline verification."""
@@ -195,7 +210,9 @@ class Federation:
             await asyncio.gather(*(one.identify() for one in onboardings))
             await asyncio.gather(*(one.furnish() for one in onboardings))
             await asyncio.gather(*(one.publish() for one in onboardings))
-            await asyncio.gather(*(one.refresh() for one in onboardings))
+            await asyncio.gather(
+                *(one.refresh() for one in onboardings), *map(self._make_auditor, self.landscape.auditor)
+            )
         finally:
             for api in (central, *servers.values()):
                 await api.close()
@@ -205,6 +222,28 @@ class Federation:
                 self.servers[server.code],
                 within_s=START_WITHIN_S,
             )
+
+    async def _make_auditor(self, auditor: Auditor) -> None:
+        """Make a user as an administrator does: on the server's machine, with the command for it."""
+        file, server = self.password_file(auditor), self.servers[auditor.server]
+        if not file.exists():
+            file.touch(mode=0o600)
+            file.write_text(generate_password() + "\n")
+        command = [
+            sys.executable, "-m", "gateway", "user", "add", auditor.name, "--role", "AUDITOR",
+            "--scope", f"{self.landscape.instance}/{auditor.scope}", "--password-file", str(file),
+            "--state", str(self.server_state(auditor.server)),
+        ]  # fmt: skip
+        process = await asyncio.create_subprocess_exec(
+            *command,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.PIPE,
+            env={**os.environ, **server.environment},
+        )
+        _, errors = await process.communicate()
+        if process.returncode not in (0, USER_EXISTS):
+            raise RuntimeError(f"the auditor {auditor.name} was not made: {errors.decode(errors='replace')[-300:]}")
 
     def _api(self, address: str, port: int, state: Path) -> AdminApi:
         key = (state / "api-key").read_text().strip()

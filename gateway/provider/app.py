@@ -5,10 +5,12 @@ from __future__ import annotations
 import uuid
 from collections.abc import Awaitable, Callable
 
-from gateway.exchange.faults import Origin, render_fault
+from gateway.exchange.faults import Origin, RenderedFault, render_fault
 from gateway.exchange.http_response import http_response
 from gateway.exchange.outcome import let_go, observe
+from gateway.exchange.refused import RefusedCall, address_of, record_refusal
 from gateway.exchange.requests import InboundRequest, OutboundResponse, Timeline
+from gateway.messagelog.model import Side
 from gateway.provider.deps import ProviderDeps
 from gateway.provider.rest import serve_rest
 from gateway.provider.soap import serve_soap
@@ -41,19 +43,19 @@ class ProviderApp:
             response = await self._serve(inbound)(inbound, self._deps, timeline)
         except Exception as failure:  # the edge: every failure is answered
             error = failure
-            response = self.fault(failure, inbound.id)
+            fault = render_fault(failure, Origin.PROVIDER, self._deps.style, inbound.id)
+            await self._record(fault, inbound.id, timeline, request)
+            response = soap_fault(fault)
         timeline.response_out_ms = self._deps.clock.now_ms()
         observe(Origin.PROVIDER, inbound.id, timeline, error)
         let_go(error)
         return http_response(response, close=self._close)
 
-    def fault(self, failure: Exception, request_id: str) -> OutboundResponse:
-        """Return a failure as the whole-body SOAP fault of PR-MESSTRANSP 3.1, status 200."""
-        fault = render_fault(failure, Origin.PROVIDER, self._deps.style, request_id)
-        raw = (
-            fault.remote.raw if fault.remote is not None else build_soap_fault(fault.code, fault.text, "", fault.detail)
-        )
-        return OutboundResponse(200, (("content-type", FAULT_CONTENT_TYPE),), raw, len(raw))
+    async def _record(self, fault: RenderedFault, request_id: str, timeline: Timeline, request: Request) -> None:
+        host = None if request.peer_address is None else request.peer_address[0]
+        address = address_of(host, request.peer_certificate)
+        call = RefusedCall(Side.PROVIDER, request_id, timeline, self._deps.clock.now_ms(), address)
+        await record_refusal(self._deps.message_log, fault, call)
 
     def _serve(self, inbound: InboundRequest) -> Serve:
         return serve_rest if inbound.header(MESSAGE_TYPE) == REST_MESSAGE else serve_soap
@@ -69,3 +71,9 @@ class ProviderApp:
             True,
             request_id,
         )
+
+
+def soap_fault(fault: RenderedFault) -> OutboundResponse:
+    """Return the whole-body SOAP fault of PR-MESSTRANSP 3.1, status 200."""
+    raw = fault.remote.raw if fault.remote is not None else build_soap_fault(fault.code, fault.text, "", fault.detail)
+    return OutboundResponse(200, (("content-type", FAULT_CONTENT_TYPE),), raw, len(raw))

@@ -6,7 +6,7 @@ The order is PR-MESSTRANSP 3.3's with one change: the signature is verified befo
 from __future__ import annotations
 
 from gateway.exchange.peers import identify, known_verdict, path_of
-from gateway.exchange.requests import InboundRequest
+from gateway.exchange.requests import InboundRequest, Timeline
 from gateway.exchange.verification import verify_message
 from gateway.messagelog.model import Side
 from gateway.provider.access import (
@@ -35,7 +35,7 @@ from gateway.xroad.transport.headers import (
 
 
 async def receive(
-    request: InboundRequest, protocol: Protocol, globalconf: GlobalConf, deps: ProviderDeps
+    request: InboundRequest, protocol: Protocol, globalconf: GlobalConf, deps: ProviderDeps, timeline: Timeline
 ) -> AuthorisedRequest | BuiltInRequest:
     """Return the proven, allowed and recorded request.
 
@@ -52,11 +52,13 @@ async def receive(
         check_proxy_version(request.header(PROXY_VERSION), deps.min_client_version)  # (1)
     check_hash_algorithm(request.header(HASH_ALGORITHM))
     with blame(Party.SERVICE):
-        decoded = await decode(request, protocol, deps)  # (2)
+        decoded = await decode(request, protocol, deps, timeline)  # (2)
         assert decoded.signed is not None
         message = decoded.signed.message
         assert isinstance(message, SoapMessage | RestRequest)
         client, service, target = client_and_service(message)
+        message_id = message.headers.id if isinstance(message, SoapMessage) else message.id
+        timeline.note(client=client, service=service, message_id=message_id)
         check_provider_is_here(service, target, deps.registrations.current())  # (3)
         check_peer(request.peer_certificate, decoded.ocsp_responses, client, globalconf, deps)
     verified = verify_message(decoded.signed, client, globalconf, deps.clock.now())  # (4)
@@ -65,8 +67,11 @@ async def receive(
     return authorised
 
 
-async def decode(request: InboundRequest, protocol: Protocol, deps: ProviderDeps) -> DecodedMessage:
-    """Feed the body to the decoder as it arrives; bodies go to the spool."""
+async def decode(request: InboundRequest, protocol: Protocol, deps: ProviderDeps, timeline: Timeline) -> DecodedMessage:
+    """Feed the body to the decoder as it arrives; bodies go to the spool.
+
+    What was read of the message is noted, also when something after it cannot be.
+    """
     decoder = TransportDecoder(
         request.header("content-type") or "",
         side=TransportSide.REQUEST,
@@ -76,9 +81,12 @@ async def decode(request: InboundRequest, protocol: Protocol, deps: ProviderDeps
         open_sink=deps.spool.open_sink,
         limits=deps.limits.transport,
     )
-    async for chunk in request.body:
-        decoder.feed(chunk)
-    return decoder.finish()
+    try:
+        async for chunk in request.body:
+            decoder.feed(chunk)
+        return decoder.finish()
+    finally:
+        timeline.message = decoder.message
 
 
 def check_peer(

@@ -19,10 +19,9 @@ async def serve_rest(request: InboundRequest, deps: ProviderDeps, timeline: Time
     Raises XRoadFault; the edge answers with it.
     """
     globalconf = deps.configuration.current()
-    authorised = await receive(request, Protocol.REST, globalconf, deps)
+    authorised = await receive(request, Protocol.REST, globalconf, deps, timeline)
     message = authorised.verified.signed.message
     assert isinstance(message, RestRequest)
-    timeline.note(client=authorised.client, service=message.service, message_id=message.id)
 
     if isinstance(authorised, BuiltInRequest):
         response = await deps.metaservices.answer_rest(message, globalconf)

@@ -26,10 +26,9 @@ async def serve_soap(request: InboundRequest, deps: ProviderDeps, timeline: Time
     """
     globalconf = deps.configuration.current()
     check_soap_action(request.header(ORIGINAL_SOAP_ACTION))
-    authorised = await receive(request, Protocol.SOAP, globalconf, deps)
+    authorised = await receive(request, Protocol.SOAP, globalconf, deps, timeline)
     message = authorised.verified.signed.message
     assert isinstance(message, SoapMessage)
-    timeline.note(client=authorised.client, service=message.headers.service, message_id=message.headers.id)
 
     if isinstance(authorised, BuiltInRequest):
         response = await deps.metaservices.answer_soap(message, globalconf)

@@ -1,4 +1,4 @@
-"""Run benchmarks: `python -m tests.benchmarks [NAME…]`; without a name all of them.
+"""Run benchmarks: `python -m tests.benchmarks [NAME…]`; without a name all but `audit`.
 
 Each prints a table and writes `build/bench/NAME.json`. None fails on absolute time.
 """
@@ -14,7 +14,7 @@ from typing import Final
 
 from rich.console import Console
 
-from tests.benchmarks import chain, floor, idle, large, log, report, sign, start
+from tests.benchmarks import audit, chain, floor, idle, large, log, report, sign, start
 from tests.benchmarks.report import Report
 
 FOLDER: Final = Path("build/bench")
@@ -27,7 +27,7 @@ def main(arguments: list[str]) -> None:
         if name not in BENCHMARKS:
             parser().error(f"{name} is none of {', '.join(BENCHMARKS)}")
     console = Console(width=None if sys.stdout.isatty() else 140)
-    for name in options.names or BENCHMARKS:
+    for name in options.names or [name for name in BENCHMARKS if name not in ONLY_WHEN_NAMED]:
         console.print(f"[bold]{name}[/bold]")
         found = BENCHMARKS[name](options)
         report.show(found, console)
@@ -49,7 +49,11 @@ BENCHMARKS: Final[dict[str, Callable[[argparse.Namespace], Report]]] = {
     "start": lambda options: start.run(tiny=options.tiny),
     "idle": lambda options: idle.run(factor=options.factor, tiny=options.tiny),
     "large": lambda options: large.run(factor=options.factor, tiny=options.tiny),
+    "audit": lambda options: audit.run(
+        factor=options.factor, tiny=options.tiny, url=options.database, state=options.state
+    ),
 }
+ONLY_WHEN_NAMED: Final = frozenset({"audit"})  # half an hour
 
 
 def parser() -> argparse.ArgumentParser:
@@ -62,11 +66,12 @@ def parser() -> argparse.ArgumentParser:
         "--factor",
         type=float,
         default=1.0,
-        help="chain, idle: this many times the usual requests; large: times 1 GiB",
+        help="chain, idle: this many times the usual requests; large: times 1 GiB; audit: times a million records",
     )
     parser.add_argument("--algorithm", action="append", choices=floor.FLOORS, help="chain: only this one")
     parser.add_argument("--concurrency", action="append", type=int, help="chain: only this number of callers")
-    parser.add_argument("--database", metavar="URL", help="log: an empty database instead of SQLite")
+    parser.add_argument("--database", metavar="URL", help="log, audit: an empty database instead of SQLite")
+    parser.add_argument("--state", type=Path, help="audit: an empty folder that is kept")
     return parser
 
 

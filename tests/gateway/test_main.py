@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
+import re
 import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -10,8 +12,11 @@ from pathlib import Path
 
 import httpx
 import pytest
+from typer.testing import CliRunner
 
+from gateway.cli import build_app
 from gateway.main import Gateway
+from gateway.runtime.private_files import write_private
 from gateway.settings import (
     AdminSettings,
     ConsumerSettings,
@@ -151,3 +156,28 @@ async def test_stopped_server_leaves_no_spool_behind(start: Start) -> None:
     async with start() as gateway:
         assert any(gateway.paths.spool.iterdir())
     assert list(gateway.paths.spool.iterdir()) == []
+
+
+async def test_user_made_beside_a_running_server_signs_in_at_once(start: Start, tmp_path: Path) -> None:
+    password = tmp_path / "password"
+    write_private(password, "потяг до Ковеля о шостій")
+    async with start() as gateway, admin_of(gateway) as browser:
+        add = ["gateway", "user", "add", "olena", "--role", "AUDITOR", "--password-file", str(password)]
+        made = await asyncio.to_thread(CliRunner().invoke, build_app(), [*add, "--state", str(gateway.paths.root)])
+        assert made.exit_code == 0, made.output
+        token = re.search(r'name="csrf_token" value="(\w+)"', (await browser.get("/login")).text)
+        assert token is not None
+        fields = {"csrf_token": token[1], "name": "olena", "password": "потяг до Ковеля о шостій"}
+        assert (await browser.post("/login", data=fields)).status_code == 303
+        assert (await browser.get("/audit")).status_code == 200
+    events = [event["event"] for event in gateway.trail.read()[::-1]]
+    assert events[:3] == ["Watch files", "Add user", "Log in user"]
+
+
+async def test_file_that_was_edited_while_the_server_was_down_is_on_record(start: Start) -> None:
+    async with start() as gateway:
+        edited = gateway.paths.tls / "internal.crt"
+    edited.write_bytes(edited.read_bytes() + b"\n")
+    async with start() as gateway:
+        event = gateway.trail.read(limit=1)[0]
+    assert (event["event"], event["data"]["file"]) == ("Edit file outside of the server", str(edited))

@@ -17,7 +17,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from gateway.cli.verification_configuration import configurations_of
+from gateway.auditing.configurations import configurations_of
 from gateway.landscape.federation import Federation
 from gateway.landscape.tour import Tour
 from gateway.messagelog import store

@@ -20,6 +20,7 @@ from gateway.consumer.catalogue import (
 )
 from gateway.exchange.faults import FaultStyle
 from gateway.exchange.requests import InboundRequest, OutboundResponse
+from gateway.runtime.clock import SystemClock
 from gateway.serverconf.model import ClientStatus, ConnectionType, LocalClient, ServerConf
 from gateway.xroad.faults import (
     AccessRefused,
@@ -62,6 +63,7 @@ class Deps:
     """As much of ConsumerDeps as lists touch."""
 
     style = FaultStyle()
+    clock = SystemClock()
 
     def __init__(self, conf: Conf) -> None:
         self.registrations = conf

@@ -8,6 +8,7 @@ import queue
 import re
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import threading
@@ -15,6 +16,7 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
 from gateway.landscape.demo import free_network
@@ -69,6 +71,23 @@ class Demo:
         self._reader.join(PATIENCE_S)
         assert self.process.stdout is not None
         self.process.stdout.close()
+
+
+# What an auditor is told: where to sign in, as whom and with what.
+SIGN_IN = re.compile(r"https://(\S+)/audit\s+user (\S+), password (\S+)")
+
+
+def may_sign_in(state: Path, place: str, user: str, password: str) -> bool:
+    """Fill in the form of the console, trusting the certificate of the server alone."""
+    context = ssl.create_default_context(cafile=state / "server-SS-SNAP" / "tls" / "admin.crt")
+    context.check_hostname = False
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    with httpx.Client(base_url=f"https://{place}", verify=context, trust_env=False, timeout=PATIENCE_S) as browser:
+        token = re.search(r'name="csrf_token" value="(\w+)"', browser.get("/login").text)
+        assert token is not None
+        fields = {"csrf_token": token[1], "name": user, "password": password}
+        entered = browser.post("/login", data=fields)
+        return entered.status_code == 303 and "GOV/10000001" in browser.get("/account").text
 
 
 @pytest.fixture
@@ -128,6 +147,9 @@ class TestRun:
         first.wait_for("Ctrl-C stops everything")
         assert f"curl -s -H 'X-Road-Client: UA-DEMO/{tour.client}'" in first.text
         assert PERSON in ask_for_a_person(tour)
+        signing_in = SIGN_IN.search(first.text)
+        assert signing_in is not None
+        assert may_sign_in(state, *signing_in.groups())
         assert first.interrupt() == 0
         anchor = (state / "configuration-anchor.xml").read_bytes()
         certificates = sorted(path.name for path in state.glob("server-*/keys/*"))
@@ -135,6 +157,7 @@ class TestRun:
         demos.append(second := Demo("--state", str(state), "--network", network))
         second.wait_for("Ctrl-C stops everything")
         assert PERSON in ask_for_a_person(tour)
+        assert signing_in[0] in second.text
         assert second.interrupt() == 0
         assert (state / "configuration-anchor.xml").read_bytes() == anchor
         assert sorted(path.name for path in state.glob("server-*/keys/*")) == certificates

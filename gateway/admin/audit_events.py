@@ -1,0 +1,66 @@
+"""What each changing request of the admin API is called in the audit log (X-Road RestApiAuditEvent.java)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from gateway.runtime.audit.requests import EventNames
+
+EVENT_NAMES: Final[EventNames] = {
+    ("POST", "/api-keys"): "API key create",
+    ("PUT", "/api-keys/{key_id}"): "API key update",
+    ("DELETE", "/api-keys/{key_id}"): "API key remove",
+    ("POST", "/initialization"): "Initialize server configuration",
+    ("POST", "/system/anchor"): "Initialize anchor",
+    ("PUT", "/system/anchor"): "Upload configuration anchor",
+    ("POST", "/system/anchor/previews"): None,
+    ("PUT", "/system/configuration/refresh"): "Refresh global configuration",  # ours: the reference has no such request
+    ("POST", "/system/timestamping-services"): "Add timestamping service",
+    ("POST", "/system/timestamping-services/delete"): "Delete timestamping service",
+    ("POST", "/message-log/archive"): "Archive message log",  # ours: the reference has no such request
+    ("POST", "/clients"): "Add client",
+    ("PATCH", "/clients/{id}"): "Set connection type for servers in service consumer role",
+    ("DELETE", "/clients/{id}"): "Delete client",
+    ("PUT", "/clients/{id}/register"): "Register client",
+    ("PUT", "/clients/{id}/unregister"): "Unregister client",
+    ("POST", "/clients/{id}/tls-certificates"): "Add internal TLS certificate",
+    ("DELETE", "/clients/{id}/tls-certificates/{hash}"): "Delete internal TLS certificate",
+    ("POST", "/clients/{id}/local-groups"): "Add group",
+    ("PATCH", "/local-groups/{id}"): "Edit group description",
+    ("DELETE", "/local-groups/{id}"): "Delete group",
+    ("POST", "/local-groups/{id}/members"): "Add members to group",
+    ("POST", "/local-groups/{id}/members/delete"): "Remove members from group",
+    ("POST", "/clients/{id}/service-clients/{subject_id}/access-rights"): "Add access rights to subject",
+    ("POST", "/clients/{id}/service-clients/{subject_id}/access-rights/delete"): "Remove access rights from subject",
+    ("POST", "/clients/{id}/service-descriptions"): "Add service description",
+    ("PATCH", "/service-descriptions/{id}"): "Edit service description",
+    ("PUT", "/service-descriptions/{id}/refresh"): "Refresh service description",
+    ("PUT", "/service-descriptions/{id}/enable"): "Enable service description",
+    ("PUT", "/service-descriptions/{id}/disable"): "Disable service description",
+    ("DELETE", "/service-descriptions/{id}"): "Delete service description",
+    ("PATCH", "/services/{id}"): "Edit service parameters",
+    ("POST", "/services/{id}/service-clients"): "Add access rights to service",
+    ("POST", "/services/{id}/service-clients/delete"): "Remove access rights from service",
+    ("POST", "/services/{id}/endpoints"): "Add rest endpoint",
+    ("PATCH", "/endpoints/{id}"): "Edit rest endpoint",
+    ("DELETE", "/endpoints/{id}"): "Delete rest endpoint",
+    ("POST", "/endpoints/{id}/service-clients"): "Add access rights to service",
+    ("POST", "/endpoints/{id}/service-clients/delete"): "Remove access rights from service",
+    ("PATCH", "/tokens/{id}"): "Set friendly name to token",
+    ("PUT", "/tokens/{id}/login"): "Log in to token",
+    ("PUT", "/tokens/{id}/logout"): "Log out from token",
+    ("PUT", "/tokens/{id}/pin"): "Change token pin",
+    ("POST", "/tokens/{id}/keys"): "Generate key",
+    ("POST", "/tokens/{id}/keys-with-csrs"): "Generate key and CSR",
+    ("PATCH", "/keys/{id}"): "Set friendly name to key",
+    ("DELETE", "/keys/{id}"): "Delete key from token and configuration",
+    ("POST", "/keys/{id}/csrs"): "Generate CSR",
+    ("DELETE", "/keys/{id}/csrs/{csr_id}"): "Delete CSR",
+    ("POST", "/token-certificates"): "Import certificate from file",
+    ("PUT", "/token-certificates/{hash}/activate"): "Enable certificate",
+    ("PUT", "/token-certificates/{hash}/disable"): "Disable certificate",
+    ("PUT", "/token-certificates/{hash}/register"): "Register authentication certificate",
+    ("PUT", "/token-certificates/{hash}/unregister"): "Unregister authentication certificate",
+    ("PUT", "/token-certificates/{hash}/mark-for-deletion"): "Skip unregistration of authentication certificate",
+    ("DELETE", "/token-certificates/{hash}"): "Delete certificate",
+}
