@@ -20,6 +20,7 @@ from typing import Any, Final
 from sqlalchemy import Connection
 from sqlalchemy.exc import DatabaseError, SQLAlchemyError
 
+from gateway.auditing.entries import message_in
 from gateway.messagelog.archive.model import ArchivedFact, ArchivedRecord
 from gateway.messagelog.archive.places import Place
 from gateway.messagelog.archive.reader import ArchiveFile, ArchiveReader, Decryptor, Located
@@ -30,8 +31,6 @@ from gateway.messagelog.index_facts import EntryFacts, HeaderFacts, facts_of_ref
 from gateway.messagelog.index_log import request_hash_in, request_hashes
 from gateway.messagelog.model import Side
 from gateway.runtime.database import Database
-from gateway.xroad.asic.archive import read_listing
-from gateway.xroad.asic.container import MAX_ATTACHMENT_BYTES, MAX_MESSAGE_BYTES, MESSAGE_ENTRY
 from gateway.xroad.faults import LoggingUnavailable, MalformedMessage, XRoadFault
 
 VERSION: Final = 1  # of the tables below; a cache of another one is thrown away
@@ -307,20 +306,6 @@ class ArchiveIndex:
         if self._reader is not None:
             self._reader.close()
         self._reader, self._files = None, {}
-
-
-def message_in(container: bytes) -> bytes:
-    """Return the message alone, without reading what is beside it. Raises MalformedMessage."""
-    view = memoryview(container)
-    listing = read_listing(lambda start, stop: view[start:stop], len(view), _limit_of)
-    placed = listing.get(MESSAGE_ENTRY)
-    if placed is None:
-        raise MalformedMessage("asic_message_not_found", "asic.entry_missing", entry=MESSAGE_ENTRY)
-    return placed.open(lambda start, stop: view[start:stop]).read()
-
-
-def _limit_of(name: str) -> int:
-    return MAX_MESSAGE_BYTES if name == MESSAGE_ENTRY else MAX_ATTACHMENT_BYTES
 
 
 def _facts_of(file: ArchiveFile, fact: ArchivedFact) -> EntryFacts:

@@ -9,7 +9,9 @@ from gateway.messagelog.archive.model import ArchivedRecord, ArchivedRefusal
 from gateway.messagelog.body_logging import known_digests
 from gateway.messagelog.model import MessageRecord, RecordedBody, RecordTimestamp, Refusal, Side
 from gateway.runtime.clock import from_epoch_ms
-from gateway.xroad.faults import LoggingUnavailable, XRoadFault
+from gateway.xroad.asic.archive import read_listing
+from gateway.xroad.asic.container import MAX_ATTACHMENT_BYTES, MAX_MESSAGE_BYTES, MESSAGE_ENTRY
+from gateway.xroad.faults import LoggingUnavailable, MalformedMessage, XRoadFault
 from gateway.xroad.identifiers import ClientId, ServiceId, client_of, decode_path
 
 # What a row or a line that somebody edited can lead to.
@@ -72,6 +74,19 @@ def refusal_of_archived(fact: ArchivedRefusal, file: str) -> RefusalEntry:
     )
 
 
+def message_in(container: bytes) -> bytes:
+    """Return the message alone, without reading what is beside it. Raises MalformedMessage."""
+    view = memoryview(container)
+
+    def read(start: int, stop: int) -> memoryview:
+        return view[start:stop]
+
+    placed = read_listing(read, len(view), _limit_of).get(MESSAGE_ENTRY)
+    if placed is None:
+        raise MalformedMessage("asic_message_not_found", "asic.entry_missing", entry=MESSAGE_ENTRY)
+    return placed.open(read).read()
+
+
 def party_of_refusal(refusal: Refusal) -> str:
     """Return whom the server stood for, as far as the caller's claims tell; empty when they do not."""
     said = refusal.content
@@ -84,6 +99,10 @@ def unreadable(sequence: int, cause: Exception) -> LoggingUnavailable:
         return cause
     reason = cause.text_id if isinstance(cause, XRoadFault) else type(cause).__name__
     return LoggingUnavailable("internal_error", "index.entry_damaged", sequence=sequence, reason=reason)
+
+
+def _limit_of(name: str) -> int:
+    return MAX_MESSAGE_BYTES if name == MESSAGE_ENTRY else MAX_ATTACHMENT_BYTES
 
 
 def _is_kept(body: RecordedBody) -> bool:

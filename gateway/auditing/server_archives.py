@@ -9,6 +9,7 @@ from typing import Final
 
 from sqlalchemy import select
 
+from gateway.auditing.entries import message_in
 from gateway.messagelog.archive.model import ArchivedRecord, ArchivedRefusal
 from gateway.messagelog.archive.names import parse_archive_name
 from gateway.messagelog.archive.places import Place
@@ -18,7 +19,6 @@ from gateway.messagelog.index_log import ArchivedMessage
 from gateway.messagelog.model import RefusalContent
 from gateway.messagelog.tables import archive_files, archived_entries
 from gateway.runtime.database import Database
-from gateway.xroad.asic.container import read_container
 from gateway.xroad.faults import LoggingUnavailable, XRoadFault
 
 _KNOWN_FILES: Final = 8
@@ -70,7 +70,7 @@ class ServerArchives:
                 return None
             if isinstance(located.fact, ArchivedRefusal):
                 return located.fact.content
-            return ArchivedMessage(located.fact.content, read_container(self.container(located)).message)
+            return ArchivedMessage(located.fact.content, message_in(self.container(located)))
         except XRoadFault:
             return None
 

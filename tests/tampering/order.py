@@ -8,6 +8,9 @@ from tests.tampering.table import ANEW, Found, recipe
 from tests.tampering.untouched import LAST, TAKEN
 
 
+FAR_AWAY = (Found(Kind.MISSING, 47, 2**62 - 1), Found(Kind.CHAIN, 2**62), Found(Kind.REDATED, 2**62))
+
+
 @recipe("delete the first that is not archived", Found(Kind.MISSING, 19))
 def _(s: Superuser) -> None:
     s.delete(19)
@@ -92,6 +95,16 @@ def _(s: Superuser) -> None:
 )
 def _(s: Superuser) -> None:
     s.move(28, 60)
+
+
+@recipe("give one a number at the end of all numbers", Found(Kind.MISSING, 28), *FAR_AWAY)
+def _(s: Superuser) -> None:
+    s.move(28, 2**62)
+
+
+@recipe("put in an entry below the first number", Found(Kind.DOUBLED, -7))
+def _(s: Superuser) -> None:
+    s.write_refusal(-7)
 
 
 @recipe("put an invented entry in the place of another, and fit every hash", Found(Kind.REPLACED, 29), ANEW)

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
-from sqlalchemy import Connection, select, text
+from sqlalchemy import Connection, func, select, text
 
 from gateway.messagelog.archive.leaves import MISSING
 from gateway.messagelog.archive.reader import ArchiveReader
@@ -30,8 +30,8 @@ from gateway.messagelog.completeness.stamps import check_links, check_proofs, ch
 from gateway.messagelog.completeness.stored import Place, StoredEntries
 from gateway.messagelog.completeness.walk import Everything, Walk, Walked
 from gateway.messagelog.reader import MessageReader
-from gateway.messagelog.store import read_last_sequence
-from gateway.messagelog.tables import archive_files, archived_entries
+from gateway.messagelog.store import find_locations, read_last_sequence
+from gateway.messagelog.tables import archive_files, archived_entries, message_records, refusals
 from gateway.runtime.database import Database
 from gateway.xroad.asic.verify import Choose
 from gateway.xroad.checkpoint import Export, claimed_time, verify_checkpoint
@@ -66,7 +66,7 @@ def check_completeness(
     with database.reading() as connection:
         if not database.is_sqlite:  # every question sees the same moment
             connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"))
-        entries = StoredEntries(connection, reader, opens=opens)
+        entries = StoredEntries(connection, reader, opens=opens, is_named=partial(_is_named, database))
         check = _Check(connection, entries, against, exports, trust, archives, progress)
         check.read_own()
         check.read_archives(deep=deep)
@@ -187,6 +187,7 @@ class _Check:
     def walk(self, first: int, last: int) -> None:
         """Walk over everything that is stored, from the entry `first` to `last`."""
         self.last = last
+        self._find_strays()
         times = [(one.size, one.time) for one in self.own if one.is_proven]
         times += [(one.size, one.proven_at or one.time) for one in self.against]
         sizes = {one.size for one in self.against} | {one.size for one in self.own}
@@ -223,7 +224,9 @@ class _Check:
             self.findings.add(Kind.CUT, end + 1, "ledger.cut_after", last=max(kept, newest))
         if kept < newest:
             self.findings.add(Kind.TILES, kept + 1, "ledger.tiles", last=newest)
-        compare_tiles(tiles, min(kept, self.last), comparison, self.findings)
+        # Whoever invents a number far away must not make us look at everything before it.
+        through = min(kept, self.last, self.size + self.counts.entries)
+        compare_tiles(tiles, through, comparison, self.findings)
         for own in self.own:
             root = comparison.root_at(own.size)
             is_named = comparison.right.find(own.size) is None and own.is_proven  # as a range
@@ -275,6 +278,15 @@ class _Check:
             if stem_of(name) not in stems:
                 self.findings.add(Kind.ARCHIVE, first, "ledger.archive_missing", last=last, file=name)
 
+    def _find_strays(self) -> None:
+        """Name what stands under a number that the log never gives."""
+        if self.connection is None:
+            return
+        for table in (message_records, refusals, archived_entries):
+            number = self.connection.execute(select(func.min(table.c.sequence))).scalar()
+            if number is not None and number < 1:
+                self.findings.add(Kind.DOUBLED, number, "ledger.stray")
+
     def _file_of(self, sequence: int) -> str | None:
         """Return the name of the archive that an entry went to, as the tables say."""
         if self.connection is None:
@@ -285,6 +297,12 @@ class _Check:
     def _tell(self, done: int) -> None:
         if self.progress is not None:
             self.progress(done, max(self.last, self.size))
+
+
+def _is_named(database: Database, location: str) -> bool:
+    """Tell whether a record names a body now: retention may have removed both while everything was read."""
+    with database.reading() as connection:
+        return bool(find_locations(connection, [location]))
 
 
 def _leaves_in(export: Export, first: int, last: int) -> Iterator[tuple[int, bytes | None]]:

@@ -77,8 +77,9 @@ class Comparison:
                 self._findings.add(Kind.REDATED, sequence, "ledger.redated_between")
         for first, last in self._doubted:
             # Where an entry is not here, nothing follows from a root that cannot be worked out.
-            blocks = self._walked.stored.blocks[block_of(first) : block_of(last) + 1]
-            if None not in blocks and not self._findings.within(first, last, ABOUT_ENTRIES):
+            blocks = self._walked.stored.blocks
+            is_here = all(number in blocks for number in range(block_of(first), block_of(last) + 1))
+            if is_here and not self._findings.within(first, last, ABOUT_ENTRIES):
                 self._findings.add(Kind.SOMEWHERE, first, "ledger.somewhere", last=last)
 
     def _judge(self, first: int, last: int, right: Source) -> None:
@@ -149,7 +150,7 @@ class Comparison:
         """Name a broken link unless an entry that it leads over is damaged: then it follows from that."""
         damaged = self._walked.damaged
         for sequence, followed_from in self._walked.broken:
-            if not any(number in damaged for number in range(followed_from, sequence + 1)):
+            if not any(followed_from <= number <= sequence for number in damaged):
                 self._findings.add(Kind.CHAIN, sequence, "ledger.chain")
 
     def _name_contradictions(self, claims: Sequence[Claim]) -> None:

@@ -79,8 +79,9 @@ class AsItWas(Protocol):
 def compare_tiles(tiles: Tiles, through: int, as_it_was: AsItWas, findings: Findings) -> None:
     """Name the entries whose hashes in the tiles are not what they ought to be, up to the entry `through`."""
     outline = outline_of(tiles.walk(1, through), through)
-    for number, block in enumerate(outline.blocks):
+    for number in range(-(-through // BLOCK)):
         first, last = number * BLOCK + 1, min((number + 1) * BLOCK, through)
+        block = outline.blocks.get(number)
         if block is not None and last == (number + 1) * BLOCK and block == as_it_was.block(number):
             continue
         kept = dict(tiles.walk(first, last))

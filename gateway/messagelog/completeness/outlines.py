@@ -3,11 +3,13 @@
 Several sources tell which leaves there were: what is stored, worked out again; what its rows state; the
 tiles; files of leaves; an export. Each gives an outline. The one that leads to the root of a checkpoint
 is authentic, and wherever another differs from it, the block is looked at leaf by leaf.
+
+Numbers are believed of nobody: a gap of any length costs nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -20,14 +22,14 @@ Leaves = Iterable[tuple[int, bytes | None]]
 
 @dataclass(frozen=True, slots=True)
 class Outline:
-    """The first `size` leaves of a source: a root for each block, None where a leaf is missing or unreadable.
+    """The first `size` leaves of a source: the root of each block that is whole, the last one may be shorter.
 
     `roots` are those of the sizes asked for, as far as nothing was missing before.
     """
 
     size: int
-    blocks: tuple[bytes | None, ...]
-    roots: dict[int, bytes] = field(default_factory=dict)
+    blocks: Mapping[int, bytes]
+    roots: Mapping[int, bytes] = field(default_factory=dict)
 
     @property
     def root(self) -> bytes | None:
@@ -41,40 +43,35 @@ class Outliner:
     def __init__(self, size: int, sizes: Collection[int] = ()) -> None:
         self._size = size
         self._sizes = frozenset(sizes)
-        self._next = 1
-        self._blocks: list[bytes | None] = []
+        self._last = 0
+        self._blocks: dict[int, bytes] = {}
         self._block: list[bytes] = []
-        self._is_whole = True
         self._frontier: Frontier | None = Frontier()
         self._roots: dict[int, bytes] = {}
 
     def add(self, sequence: int, leaf: bytes | None) -> None:
         """Add a leaf; numbers that are left out have none, and of a number that comes again the first leaf counts."""
-        if not self._next <= sequence <= self._size:
+        if not self._last < sequence <= self._size:
             return
-        while self._next < sequence:
-            self._put(None)
-        self._put(leaf)
+        if leaf is None or sequence != self._last + 1:
+            self._frontier = None
+        if block_of(sequence) != block_of(self._last):
+            self._block = []
+        self._last = sequence
+        if leaf is None:
+            return
+        self._block.append(leaf)
+        if self._frontier is not None:
+            self._frontier.append(leaf)
+            if sequence in self._sizes:
+                self._roots[sequence] = self._frontier.root()
+        beginning = block_of(sequence) * BLOCK
+        if (sequence % BLOCK == 0 or sequence == self._size) and len(self._block) == sequence - beginning:
+            self._blocks[block_of(sequence)] = root_of(self._block)
 
     def finish(self) -> Outline:
         """Return the outline."""
-        while self._next <= self._size:
-            self._put(None)
-        return Outline(self._size, tuple(self._blocks), self._roots)
-
-    def _put(self, leaf: bytes | None) -> None:
-        if leaf is None:
-            self._is_whole, self._frontier = False, None
-        else:
-            self._block.append(leaf)
-            if self._frontier is not None:
-                self._frontier.append(leaf)
-                if self._next in self._sizes:
-                    self._roots[self._next] = self._frontier.root()
-        if self._next % BLOCK == 0 or self._next == self._size:
-            self._blocks.append(root_of(self._block) if self._is_whole else None)
-            self._block, self._is_whole = [], True
-        self._next += 1
+        return Outline(self._size, self._blocks, self._roots)
 
 
 def outline_of(leaves: Leaves, size: int, sizes: Collection[int] = ()) -> Outline:
@@ -87,19 +84,18 @@ def outline_of(leaves: Leaves, size: int, sizes: Collection[int] = ()) -> Outlin
     return outliner.finish()
 
 
-def root_of_blocks(blocks: Sequence[bytes | None], size: int) -> bytes | None:
+def root_of_blocks(blocks: Mapping[int, bytes], size: int) -> bytes | None:
     """Return the root of `size` leaves from the roots of their blocks; None when one is not known."""
     full, beyond = divmod(size, BLOCK)
-    if len(blocks) < full + bool(beyond):
-        return None
     frontier = Frontier()
-    for block in blocks[:full]:
+    for number in range(full):
+        block = blocks.get(number)
         if block is None:
             return None
         frontier.append(block)
     if not beyond:
         return frontier.root()
-    last = blocks[full]
+    last = blocks.get(full)
     return None if last is None else frontier.root(last)
 
 

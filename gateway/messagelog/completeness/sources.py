@@ -40,8 +40,7 @@ class Source:
 
     def block(self, number: int) -> bytes | None:
         """Return the root of a full block, None when it is not known."""
-        blocks = self.outline.blocks
-        return blocks[number] if (number + 1) * BLOCK <= self.outline.size and number < len(blocks) else None
+        return self.outline.blocks.get(number) if (number + 1) * BLOCK <= self.outline.size else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +109,7 @@ def resolve(sources: Sequence[Source], claims: Sequence[Claim], blocks: Mapping[
 def _by_blocks(sources: Sequence[Source], claim: Claim, blocks: Mapping[int, bytes], first: int) -> Resolution | None:
     """Return who is right about each block, None unless the blocks and somebody's last leaves lead to the claim."""
     full, beyond = divmod(claim.size, BLOCK)
-    known = [blocks.get(number) for number in range(full)]
+    known = {number: blocks[number] for number in range(full) if number in blocks}
     rest = _rest_of(sources, claim, known, full * BLOCK + 1) if beyond else None
     if (rest is None) if beyond else (root_of_blocks(known, claim.size) != claim.root):
         return None
@@ -128,7 +127,7 @@ def _by_blocks(sources: Sequence[Source], claim: Claim, blocks: Mapping[int, byt
     return Resolution(segments, untold)
 
 
-def _rest_of(sources: Sequence[Source], claim: Claim, known: Sequence[bytes | None], first: int) -> Source | None:
+def _rest_of(sources: Sequence[Source], claim: Claim, known: Mapping[int, bytes], first: int) -> Source | None:
     """Return the source whose last leaves, after the full blocks, lead to the claim."""
     for source in sources:
         leaves = [leaf for _, leaf in source.read(first, claim.size) if leaf is not None]

@@ -7,7 +7,7 @@ bodies read from their files; what the row states is only compared, to say which
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from itertools import groupby
 from operator import attrgetter
@@ -77,12 +77,23 @@ def leaf_of(sequence: int, content: bytes | None) -> bytes | None:
 
 
 class StoredEntries:
-    """The entries of one log as they are stored; without `opens`, what is encrypted stays closed and is counted."""
+    """The entries of one log as they are stored; without `opens`, what is encrypted stays closed and is counted.
 
-    def __init__(self, connection: Connection, reader: MessageReader, *, opens: bool) -> None:
+    `is_named` tells whether a record names a body by now: what retention removed meanwhile is not missing.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        reader: MessageReader,
+        *,
+        opens: bool,
+        is_named: Callable[[str], bool] = lambda _: True,
+    ) -> None:
         self._connection = connection
         self._reader = reader
         self._opens = opens
+        self._is_named = is_named
 
     def walk(self, first: int, last: int) -> Iterator[Place]:
         """Yield what is stored under each number of a range, in order; numbers without anything are left out."""
@@ -167,7 +178,7 @@ class StoredEntries:
                 digest.update(chunk)
                 size += len(chunk)
         except (LoggingUnavailable, OSError, ValueError):
-            return replace(body, size=-1)
+            return replace(body, size=-1) if self._is_named(body.location) else body
         return replace(body, size=size, digest=digest.digest())
 
 

@@ -235,7 +235,7 @@ class Walk:
             return
         bound = record_hash(row.previous_hash or b"", sequence, row.stated or b"")
         if bound != row.record_hash or self._previous not in (None, row.previous_hash):
-            self._broken.append((sequence, self._followed_from))
+            self._broken.append((sequence, sequence if self._previous is None else self._followed_from))
         self._previous, self._followed_from = row.record_hash, sequence
 
 
