@@ -33,7 +33,7 @@ from gateway.auditing.console.archives import stored_files
 from gateway.auditing.deps import AuditDeps
 from gateway.auditing.exports import Exports
 from gateway.auditing.ledgers import ServerLedger
-from gateway.auditing.model import Growth
+from gateway.auditing.model import Archiving, Growth
 from gateway.auditing.server_archives import ServerArchives
 from gateway.auditing.server_source import ServerSource
 from gateway.auditing.trust_files import server_trust
@@ -51,6 +51,7 @@ from gateway.exchange.faults import FaultStyle
 from gateway.exchange.ports import ExchangeLimits
 from gateway.initialisation import initialise
 from gateway.listeners import PeerPort, TlsContexts
+from gateway.messagelog.archive.journal import count_unverified
 from gateway.messagelog.archive.places import open_place
 from gateway.messagelog.archive.service import ArchiveService
 from gateway.messagelog.checkpoints import Checkpointer
@@ -222,6 +223,7 @@ class Gateway:
             configurations=HistoricConfigurations(self.history, lambda: cache.read_anchor().anchor, grows=True),
             archives=self.archives,
             growth=self._log_growth,
+            archiving=self._archiving_trouble,
             name=lambda: str(self.registrations.current().server or ""),
         )
 
@@ -393,6 +395,10 @@ class Gateway:
 
     async def _watch_files(self) -> None:
         await asyncio.to_thread(self.file_watch.look)
+
+    def _archiving_trouble(self) -> Archiving:
+        with self.stores.message_log.reading() as connection:
+            return Archiving(self.archiving.failure, count_unverified(connection))
 
     def _tsa_urls(self) -> tuple[str, ...]:
         return self.registrations.current().timestamping_urls

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
-from gateway.auditing.model import Document, MaskingSettings
+from gateway.auditing.model import MaskingSettings
 from gateway.auditing.ports import EvidenceSource
 from gateway.messagelog.archive.model import ArchivedFact
 from gateway.messagelog.completeness.model import Completeness as Completeness
@@ -37,14 +37,14 @@ class Trail(Protocol):
 class Inclusion:
     """That an entry is in the ledger of `size` entries: its leaf, the hashes up to the root, and what it says.
 
-    `fact` is all that the leaf covers, so that whoever holds the container can work the leaf out.
+    `fact` is all that the leaf covers, so that whoever holds the container can work the leaf out; the desk adds it.
     """
 
     sequence: int
     size: int
     leaf: bytes
     hashes: tuple[bytes, ...]
-    fact: ArchivedFact | None
+    fact: ArchivedFact | None = None
 
 
 class Ledger(Protocol):
@@ -62,15 +62,12 @@ class Ledger(Protocol):
         """Return how many entries a checkpoint covers. Raises MalformedMessage for what is none."""
         ...
 
-    def prove(self, sequence: int, size: int, document: Document | None = None) -> Inclusion | None:
-        """Return the proof that an entry is among the first `size`, with its fact; None when it is not."""
+    def prove(self, sequence: int, size: int) -> Inclusion | None:
+        """Return the proof that an entry is among the first `size`; None when it is not."""
         ...
 
-    def fact_of(self, sequence: int, document: Document | None = None) -> ArchivedFact | None:
-        """Return all that the leaf of an entry covers, None when nobody knows it.
-
-        What a record says is told with its container only, whose digests belong to it.
-        """
+    def prove_all(self, sequences: Sequence[int], size: int) -> Mapping[int, Inclusion]:
+        """Return the proofs of some entries at once, without those that are not among the first `size`."""
         ...
 
     def examine(self, note: bytes, progress: Callable[[int, int], None]) -> Completeness:

@@ -16,6 +16,7 @@ from typing import TypeVar
 from gateway.auditing.deeds import Deed, Missing, TrailUnavailable, checked, required
 from gateway.auditing.deps import AuditDeps, Inclusion, Ledger
 from gateway.auditing.dossier import Dossier, Proof, Signed
+from gateway.auditing.entries import fact_of_refusal
 from gateway.auditing.export_job import ExportJob, State
 from gateway.auditing.exports import Exports
 from gateway.auditing.model import (
@@ -279,8 +280,11 @@ class Desk:
         if refusal is None and document is None:
             return None
         note = ledger.newest()
-        inclusion = None if note is None else ledger.prove(sequence, ledger.size_of(note), document)
-        return None if note is None or inclusion is None else (inclusion, note)
+        inclusion = None if note is None else ledger.prove(sequence, ledger.size_of(note))
+        if note is None or inclusion is None:
+            return None
+        fact = document.fact if document is not None else None if refusal is None else fact_of_refusal(refusal)
+        return replace(inclusion, fact=fact), note
 
     def _open(self, exchange_id: int, reason: str | None) -> Dossier | None:
         source = self.deps.source

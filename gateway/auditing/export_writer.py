@@ -29,12 +29,14 @@ from typing import Any, Final
 
 from gateway.auditing import export_texts as texts
 from gateway.auditing.deps import Ledger, TrustFiles
+from gateway.auditing.entries import fact_of_refusal
 from gateway.auditing.export_job import ZIP_FILE, Counts, ExportJob, Reached, State, write_job
 from gateway.auditing.export_parts import Part
-from gateway.auditing.model import Document, Exchange
+from gateway.auditing.model import Exchange
 from gateway.auditing.ports import EvidenceSource
 from gateway.auditing.query_facts import facts_of
 from gateway.auditing.zip_stream import ZipStream
+from gateway.messagelog.archive.model import ArchivedFact
 from gateway.messagelog.archive.records import build_line
 from gateway.runtime.clock import Clock
 from gateway.runtime.texts import LANGUAGES
@@ -93,6 +95,7 @@ class ExportWriter:
         self._reserve_bytes = reserve_bytes
         self._stop = stop
         self._progress = progress
+        self._unproven: list[int] = []
         self._room = 0  # bytes that may be written before the disk is asked again
 
     def run(self) -> ExportJob:
@@ -143,7 +146,7 @@ class ExportWriter:
                 raise Stopped
             reached = replace(reached, last_id=exchange.id, counts=self._write_exchange(exchange, reached.counts))
             if reached.counts.exchanges % COMMIT_EVERY == 0:
-                self._commit(reached)
+                reached = self._commit(reached)
         self._commit(reached)
 
     def _end(self) -> int:
@@ -203,7 +206,8 @@ class ExportWriter:
         if document is None:
             return self._miss(sequence, None, counts)
         self._add(f"containers/{document.name}", [document.container], len(document.container), entry=sequence)
-        return self._prove(sequence, document, replace(counts, containers=counts.containers + 1))
+        self._tell(sequence, document.fact)
+        return replace(counts, containers=counts.containers + 1)
 
     def _write_refusal(self, sequence: int, counts: Counts) -> Counts:
         try:
@@ -213,20 +217,24 @@ class ExportWriter:
         if found is None:
             return self._miss(sequence, None, counts)
         self._line("refusals.jsonl", texts.refusal_facts(found))
-        return self._prove(sequence, None, replace(counts, refusals=counts.refusals + 1))
+        self._tell(sequence, fact_of_refusal(found))
+        return replace(counts, refusals=counts.refusals + 1)
 
-    def _prove(self, sequence: int, document: Document | None, counts: Counts) -> Counts:
-        if self._ledger is None:
-            return replace(counts, unproven=counts.unproven + 1)
-        inclusion = self._ledger.prove(sequence, self._proven, document) if sequence <= self._proven else None
-        fact = self._ledger.fact_of(sequence, document) if inclusion is None else inclusion.fact
+    def _tell(self, sequence: int, fact: ArchivedFact | None) -> None:
+        """Write down what the log says of an entry; that it is in the ledger is proven with the next commit."""
         if fact is not None:
             self._parts["records.jsonl"].write(build_line(fact))
-        if inclusion is None:
-            return replace(counts, unproven=counts.unproven + 1)
-        hashes = [_base64(one) for one in inclusion.hashes]
-        self._line("proofs.jsonl", {"entry": sequence, "leaf": _base64(inclusion.leaf), "hashes": hashes})
-        return counts
+        self._unproven.append(sequence)
+
+    def _prove(self, counts: Counts) -> Counts:
+        """Prove the entries since the last commit, all at once: neighbours share most hashes."""
+        sequences, self._unproven = self._unproven, []
+        proofs = {} if self._ledger is None else self._ledger.prove_all(sequences, self._proven)
+        for inclusion in proofs.values():
+            hashes = [_base64(one) for one in inclusion.hashes]
+            facts = {"entry": inclusion.sequence, "leaf": _base64(inclusion.leaf), "hashes": hashes}
+            self._line("proofs.jsonl", facts)
+        return replace(counts, unproven=counts.unproven + len(sequences) - len(proofs))
 
     def _miss(self, sequence: int, fault: XRoadFault | None, counts: Counts) -> Counts:
         self._line("missing.jsonl", {"entry": sequence, **texts.reason_facts(fault)})
@@ -263,12 +271,14 @@ class ExportWriter:
     def _free(self) -> int:
         return shutil.disk_usage(self._folder).free
 
-    def _commit(self, reached: Reached) -> None:
+    def _commit(self, reached: Reached) -> Reached:
+        reached = replace(reached, counts=self._prove(reached.counts))
         position = self._zip.sync()
         sizes = {name: part.sync() for name, part in self._parts.items()}
         self.job = replace(self.job, reached=replace(reached, zip=position, parts=sizes))
         write_job(self._folder, self.job)
         self._progress(self.job)
+        return self.job.reached
 
     def _proven_through(self, note: str) -> int:
         return 0 if self._ledger is None else self._ledger.size_of(note.encode())

@@ -248,8 +248,10 @@ class Exports:
         try:
             return await self._ledger.make()
         except Exception as cause:
-            log.warning("an export gets an older checkpoint: %s", cause)
-            return await asyncio.to_thread(self._ledger.newest)
+            newest = await asyncio.to_thread(self._ledger.newest)
+            if newest is not None:
+                log.warning("an export gets an older checkpoint: %s", cause)
+            return newest
 
     def _put(self, job: ExportJob) -> None:
         folder = self.root / job.id

@@ -9,8 +9,10 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
+from gateway.messagelog.archive.model import ArchivedRecord
 from gateway.messagelog.model import Refusal, Side
 from gateway.xroad.digests import Digest
+from gateway.xroad.faults import XRoadFault
 from gateway.xroad.identifiers import ClientId, ServiceId
 
 AUDITOR: Final = "AUDITOR"  # the role that opens these pages, and no other does
@@ -146,11 +148,16 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A container with its file name, and the digests of signed parts that were not kept, as the record says them."""
+    """A container with its file name.
+
+    `known` are the digests of signed parts that were not kept, as the record says them; `fact` is all that
+    the record's leaf of the ledger covers.
+    """
 
     name: str
     container: bytes
     known: Mapping[str, Digest] = field(default_factory=dict)
+    fact: ArchivedRecord | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +190,14 @@ class Growth:
 
 
 @dataclass(frozen=True, slots=True)
+class Archiving:
+    """What keeps entries out of archives: why the last run failed, how many containers did not hold."""
+
+    failure: XRoadFault | None
+    unverified: int
+
+
+@dataclass(frozen=True, slots=True)
 class SourceStatus:
     """What an auditor should know of a source before believing that a search found everything.
 
@@ -199,6 +214,7 @@ class SourceStatus:
     stamping: Stamping | None
     growth: Growth | None
     uncounted_refusals: int = 0
+    archiving: Archiving | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,11 @@ from gateway.xroad.globalconf.lookup import GlobalConf
 
 
 class EvidenceSource(Protocol):
-    """Evidence that can be searched and taken away."""
+    """Evidence that can be searched and taken away.
+
+    What is there for this caller but cannot be read raises LoggingUnavailable: an archive that is not here or
+    is damaged, a key that is missing, an index that is unusable.
+    """
 
     def search(self, query: Query, scope: Scope, *, before: int | None = None, limit: int = 50) -> Page:
         """Return exchanges newest first, those with an id below `before`."""
@@ -38,7 +42,7 @@ class EvidenceSource(Protocol):
         ...
 
     def find_entry(self, sequence: int, scope: Scope) -> Entry | None:
-        """Return a signed message. Raises LoggingUnavailable when it is in an archive that is not here."""
+        """Return a signed message."""
         ...
 
     def find_refusal(self, sequence: int, scope: Scope) -> RefusalEntry | None:

@@ -16,6 +16,7 @@ from gateway.auditing.configurations import Choose
 from gateway.auditing.entries import (
     BROKEN,
     document_of_archived,
+    document_of_record,
     entry_of_archived,
     entry_of_record,
     party_of_refusal,
@@ -23,6 +24,7 @@ from gateway.auditing.entries import (
     unreadable,
 )
 from gateway.auditing.model import (
+    Archiving,
     Count,
     Document,
     Entry,
@@ -39,7 +41,6 @@ from gateway.auditing.server_archives import ServerArchives
 from gateway.messagelog import index_search, store
 from gateway.messagelog.archive.model import ArchivedRecord, ArchivedRefusal
 from gateway.messagelog.archive.reader import Located
-from gateway.messagelog.body_logging import known_digests
 from gateway.messagelog.documents import build_document
 from gateway.messagelog.index import indexed_through
 from gateway.messagelog.model import MessageRecord, RecordTimestamp
@@ -64,6 +65,7 @@ class ServerSource:
         configurations: Choose,
         archives: ServerArchives | None = None,
         growth: Callable[[], Growth | None] = lambda: None,
+        archiving: Callable[[], Archiving | None] = lambda: None,
         name: Callable[[], str] = str,
     ) -> None:
         self._log = message_log
@@ -71,6 +73,7 @@ class ServerSource:
         self._configurations = configurations
         self._archives = archives
         self._growth = growth
+        self._archiving = archiving
         self._name = name
 
     # finding
@@ -141,9 +144,8 @@ class ServerSource:
         with self._told(sequence, scope):
             row = self._find_row(sequence, scope)
             if row is not None:
-                document, record = build_document(*row, self._log.reader), row[0]
-                known = known_digests(record.message_digest, record.bodies, is_whole=record.is_whole)
-                return Document(document.name, document.container, known)
+                document = build_document(*row, self._log.reader)
+                return document_of_record(*row, document.name, document.container)
             located = self._find_archived(sequence, scope)
             if located is not None and self._archives is not None and isinstance(located.fact, ArchivedRecord):
                 return document_of_archived(located.fact, self._archives.container(located))
@@ -170,6 +172,7 @@ class ServerSource:
             stamping=stamping,
             growth=self._growth(),
             uncounted_refusals=self._log.refusals.held_back,
+            archiving=self._archiving(),
         )
 
     def _stamping(self, connection: Connection) -> Stamping:

@@ -156,6 +156,16 @@ class Checkpointer:
             log.info("a checkpoint was made", extra={"size": made.size, "root": made.root.hex()})
             return made
 
+    async def rebuild_ledger(self) -> int:
+        """Make the ledger's hashes anew from the entries, and return its size; errors as `make_checkpoint`.
+
+        The last checkpoint says whether the entries are still those that it covered.
+        """
+        async with self._turn:
+            size = await self.ledger.rebuild()
+            await asyncio.to_thread(self._read_root, size)
+            return size
+
     async def status(self) -> CheckpointStatus:
         """Return how far ledger and checkpoints are, and what is amiss."""
         size, newest = await asyncio.to_thread(self._read_status)

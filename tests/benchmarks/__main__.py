@@ -50,7 +50,11 @@ BENCHMARKS: Final[dict[str, Callable[[argparse.Namespace], Report]]] = {
     "idle": lambda options: idle.run(factor=options.factor, tiny=options.tiny),
     "large": lambda options: large.run(factor=options.factor, tiny=options.tiny),
     "audit": lambda options: audit.run(
-        factor=options.factor, tiny=options.tiny, url=options.database, state=options.state
+        factor=options.factor,
+        tiny=options.tiny,
+        url=options.database,
+        state=options.state,
+        archived=options.archived,
     ),
 }
 ONLY_WHEN_NAMED: Final = frozenset({"audit"})  # half an hour
@@ -71,6 +75,7 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--algorithm", action="append", choices=floor.FLOORS, help="chain: only this one")
     parser.add_argument("--concurrency", action="append", type=int, help="chain: only this number of callers")
     parser.add_argument("--database", metavar="URL", help="log, audit: an empty database instead of SQLite")
+    parser.add_argument("--archived", type=int, metavar="N", help="audit: archive and verify about so many records")
     parser.add_argument("--state", type=Path, help="audit: an empty folder that is kept")
     return parser
 

@@ -29,7 +29,7 @@ from gateway.auditing.model import AUDITOR, Outcome, Query, Scope
 from gateway.auditing.server_source import ServerSource
 from gateway.cli.verify_batch import Asked, verify_paths
 from gateway.cli.verify_batch import Report as Verified
-from gateway.messagelog.archive.archiver import Archiver
+from gateway.messagelog.archive.archiver import Archiver, Tally
 from gateway.messagelog.archive.entries import EntrySource
 from gateway.messagelog.archive.journal import Command, change_of
 from gateway.messagelog.archive.model import ArchiveSettings
@@ -58,14 +58,21 @@ SEARCH_LIMIT_MS: Final = 200
 PAGE_LIMIT_MS: Final = 500
 
 
-def run(*, factor: float = 1.0, tiny: bool = False, url: str | None = None, state: Path | None = None) -> Report:
-    """Measure everything over a log of so many times a million records."""
+def run(
+    *,
+    factor: float = 1.0,
+    tiny: bool = False,
+    url: str | None = None,
+    state: Path | None = None,
+    archived: int | None = None,
+) -> Report:
+    """Measure everything over a log of so many times a million records, and archive all or about so many of them."""
     exchanges = TINY if tiny else int(EXCHANGES * factor)
     million.a_configuration()  # the same keys in every stage
     with ExitStack() as stack:
         folder = state or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="surma-bench-")))
         folder.mkdir(parents=True, exist_ok=True)
-        place = _Place(folder, url, exchanges)
+        place = _Place(folder, url, exchanges, archived)
         rows: list[Row] = [_stage("generate", _generate, place), _stage("index", _index, place)]
         searches, searched, _ = _in_process(_search, place)
         pages, *_ = _in_process(_pages, place)
@@ -87,9 +94,10 @@ def run(*, factor: float = 1.0, tiny: bool = False, url: str | None = None, stat
 class _Place:
     """Where everything lies."""
 
-    def __init__(self, folder: Path, url: str | None, exchanges: int) -> None:
+    def __init__(self, folder: Path, url: str | None, exchanges: int, archived: int | None) -> None:
         self.folder = folder
         self.exchanges = exchanges
+        self.archived = archived
         self.log_url = url or f"sqlite:///{folder}/messagelog.db"
         self.index_url = url or f"sqlite:///{folder}/index.db"
         self.archive = folder / "archive"
@@ -272,6 +280,10 @@ async def _archived(place: _Place) -> int:
     def carry_out(command: Command) -> None:
         asyncio.run_coroutine_threadsafe(log.submit(change_of(command)), loop).result()
 
+    def check(tally: Tally) -> None:
+        if place.archived is not None and tally.entries >= place.archived:
+            raise _Enough(tally)
+
     settings = ArchiveSettings()
     configuration = million.a_configuration()
     scratch = place.folder / "staging"
@@ -285,14 +297,25 @@ async def _archived(place: _Place) -> int:
         settings=settings,
         journal=carry_out,
         clock=SystemClock(),
+        progress=check,
     )
     try:
         tally = await asyncio.to_thread(archiver.run)
+    except _Enough as enough:
+        tally = enough.tally
     finally:
         await log.stop()
     if tally.unverified or tally.left_out or tally.missing:
         raise RuntimeError(f"not everything was archived: {tally}")
     return tally.entries
+
+
+class _Enough(Exception):  # noqa: N818
+    """So much was asked for."""
+
+    def __init__(self, tally: Tally) -> None:
+        super().__init__(tally)
+        self.tally = tally
 
 
 def _verify(place: _Place) -> int:

@@ -17,7 +17,7 @@ from gateway.main import Gateway
 from gateway.runtime.accounts import api_keys
 from gateway.runtime.private_files import write_private
 from gateway.xroad.identifiers import encode_path
-from tests.scenarios.asking import OWNER, SNAP, STANDIN, envelope, new_id
+from tests.scenarios.asking import CLOSED_THINGS, OWNER, SNAP, STANDIN, envelope, new_id
 from tests.scenarios.scene import Scene
 
 pytestmark = [pytest.mark.scenario, pytest.mark.asyncio(loop_scope="session")]
@@ -87,14 +87,17 @@ async def test_log_is_compared_with_a_checkpoint_that_was_taken_away(scene: Scen
 
 async def test_refused_call_is_found_with_its_reason(scene: Scene, tmp_path: Path) -> None:
     query_id = new_id()
-    reply = await scene.caller.rest("/7", query_id=query_id, service="no-such-service")
+    reply = await scene.caller.rest("/7", query_id=query_id, service=CLOSED_THINGS)
     assert reply.status != 200
     auditor = Auditor(scene.federation.consumer, tmp_path, "*")
     async with asyncio.timeout(15):
-        while not (found := (await auditor.answer("search", "--query-id", query_id))["items"]):
+        while not (found := (await auditor.answer("search", "--query-id", query_id, "--outcome", "refused"))["items"]):
             await asyncio.sleep(0.1)
-    assert {one["outcome"] for one in found} <= {"refused", "failed", "open", "answered"}
-    assert any(one["refusal"] is not None for one in found)
+    (one,) = found
+    assert "access_denied" in one["fault_code"]
+    shown = await auditor.ask("show", one["id"])
+    assert shown.exit_code == 0
+    assert "The refusal as recorded" in shown.stdout
 
 
 async def test_auditor_of_another_member_finds_nothing_by_any_means(scene: Scene, tmp_path: Path) -> None:

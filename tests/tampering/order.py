@@ -7,7 +7,6 @@ from tests.tampering.superuser import Superuser
 from tests.tampering.table import ANEW, Found, recipe
 from tests.tampering.untouched import LAST, TAKEN
 
-
 FAR_AWAY = (Found(Kind.MISSING, 47, 2**62 - 1), Found(Kind.CHAIN, 2**62), Found(Kind.REDATED, 2**62))
 
 

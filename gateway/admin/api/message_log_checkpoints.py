@@ -1,8 +1,12 @@
-"""Checkpoints of the ledger: how they do, one on demand, and the newest to be taken away. Ours, not the reference's."""
+"""Checkpoints of the ledger: how they do, one on demand, the newest to be taken away. Ours: the reference has none.
+
+Hashes of the ledger that were lost or damaged are made anew from the entries, on demand only.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -31,14 +35,14 @@ def checkpoint_router(checkpointer: Checkpointer, database: Database) -> APIRout
 
     @router.post("/message-log/checkpoints", status_code=201, dependencies=roles.ADMINISTER)
     async def make(request: Request) -> dict[str, Any]:
-        try:
+        with _api_errors(request):
             await checkpointer.make_checkpoint()
-        except CommitUnavailable as cause:
-            raise ApiError(503, "logging_failed", str(cause)) from cause
-        except XRoadFault as fault:
-            language = choose_language(request.headers.get("accept-language"))
-            leaf = fault.code.rpartition(".")[2]
-            raise ApiError(409, leaf, render(fault.text_id, fault.facts, language)) from fault
+        return await status(request)
+
+    @router.post("/message-log/ledger/rebuild", dependencies=roles.ADMINISTER)
+    async def rebuild(request: Request) -> dict[str, Any]:
+        with _api_errors(request):
+            await checkpointer.rebuild_ledger()
         return await status(request)
 
     @router.get("/message-log/checkpoints/newest", dependencies=roles.VIEW_DIAGNOSTICS)
@@ -76,6 +80,19 @@ def show_status(status: CheckpointStatus, language: str) -> dict[str, Any]:
             for one in status.deliveries
         ],
     }
+
+
+@contextmanager
+def _api_errors(request: Request) -> Iterator[None]:
+    """Say why a checkpoint cannot be made."""
+    try:
+        yield
+    except CommitUnavailable as cause:
+        raise ApiError(503, "logging_failed", str(cause)) from cause
+    except XRoadFault as fault:
+        language = choose_language(request.headers.get("accept-language"))
+        sentence = render(fault.text_id, fault.facts, language)
+        raise ApiError(409, fault.code.rpartition(".")[2], sentence) from fault
 
 
 def _joined(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from gateway.auditing.model import Growth, SourceStatus, Stamping
+from gateway.auditing.model import Archiving, Growth, SourceStatus, Stamping
 from gateway.runtime.console.formats import Formats
+from gateway.runtime.texts import render
 
 DISK_URGENT_DAYS: Final = 7
 DISK_WARNING_DAYS: Final = 30
@@ -35,6 +36,8 @@ def notices_of(status: SourceStatus, formats: Formats, now: datetime, *, unreada
         found += _stamping(status.stamping, formats, now)
         if status.last_sequence and status.checkpoint_size is None:
             found.append(Notice("note", "audit.attention.no_checkpoint", {}, "administrator"))
+    if status.archiving is not None:
+        found += _archiving(status.archiving, formats)
     if status.growth is not None:
         found += _growing(status.growth, formats)
     order = list(KINDS)
@@ -67,6 +70,15 @@ def _stamping(stamping: Stamping, formats: Formats, now: datetime) -> Iterator[N
     else:
         facts["left"] = formats.duration(left)
         yield Notice("urgent", "audit.attention.stamping_fails", facts, "administrator")
+
+
+def _archiving(archiving: Archiving, formats: Formats) -> Iterator[Notice]:
+    if archiving.failure is not None:
+        reason = render(archiving.failure.text_id, archiving.failure.facts, formats.language)
+        yield Notice("warning", "audit.attention.archiving_fails", {"reason": reason}, "administrator")
+    if archiving.unverified:
+        count = {"count": formats.number(archiving.unverified)}
+        yield Notice("urgent", "audit.attention.unverified", count, "administrator")
 
 
 def _growing(growth: Growth, formats: Formats) -> Iterator[Notice]:

@@ -93,7 +93,6 @@ def opened_archives(folder: Path, trust: Trust, words: str) -> Iterator[Local]:
             return choose(time).globalconf  # type: ignore[arg-type]
 
         ledger = ArchivesLedger(
-            index.find,
             lambda: ArchiveReader(FolderPlace(folder), decryptor=keys),
             None if choose is None else globalconf_at,
         )

@@ -127,6 +127,11 @@ class ArchiveService:
                 self._finished_runs += 1
                 self._finished_at = self._clock.now()
 
+    @property
+    def failure(self) -> XRoadFault | None:
+        """What stood in the way of the last run."""
+        return self._failure
+
     async def finish_transfers(self) -> None:
         """Run the transfer command for what it was not run for yet. Raises LoggingUnavailable."""
         await self._transfer.tell_files()
@@ -148,7 +153,7 @@ class ArchiveService:
         self._removed = await remove_archived(self._log, self._clock.now(), self._settings.keep_records_for_days)
         if tally.files:
             try:
-                await self._transfer.tell_end()
+                await self._transfer.tell_end(self._order.place)
             except LoggingUnavailable as fault:
                 log.error("the transfer command failed at the end of a run: %s", fault)
         return tally

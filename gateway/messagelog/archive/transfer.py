@@ -57,11 +57,11 @@ class Transfer:
                 await self._log.submit(SetState(STATE_TRANSFERRED_THROUGH, file.id))
             self.failure = None
 
-    async def tell_end(self) -> None:
-        """Run the program for the end of a run. Raises LoggingUnavailable when it fails."""
+    async def tell_end(self, place: str) -> None:
+        """Run the program for the end of a run, which left ledger hashes too. Raises LoggingUnavailable."""
         if self._settings.transfer_command:
             async with self._turn:
-                await self._run("-", {"SURMA_ARCHIVE_EVENT": "end"})
+                await self._run("-", {"SURMA_ARCHIVE_EVENT": "end", "SURMA_ARCHIVE_PLACE": place})
 
     def _find_untold(self) -> list[StoredFile]:
         with self._log.database.reading() as connection:

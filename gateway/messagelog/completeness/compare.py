@@ -60,7 +60,8 @@ class Comparison:
             tail = resolve([mended, *sources], later, {}, end + 1)
         untold = [self._narrow(first, last) for first, last in self._outside.untold]
         self.right = Resolution([*self._outside.segments, *tail.segments], [*untold, *tail.untold])
-        self._doubted = untold or tail.untold  # what comes later is untold for the same reason
+        # What comes after a range where something differs is untold for the same reason.
+        self._doubted = [self._narrow(*one) for one in self._outside.doubted] or list(tail.doubted)
         self._name_contradictions(claims)
 
     # findings

@@ -54,11 +54,16 @@ class Segment:
 
 
 class Resolution:
-    """Who is right where, in order; of the ranges `untold` nobody knows."""
+    """Who is right where, in order; of the ranges `untold` nobody knows, and in each of `doubted` something differs."""
 
-    __slots__ = ("_firsts", "segments", "untold")
+    __slots__ = ("_firsts", "doubted", "segments", "untold")
 
-    def __init__(self, segments: Iterable[Segment], untold: Iterable[tuple[int, int]] = ()) -> None:
+    def __init__(
+        self,
+        segments: Iterable[Segment],
+        untold: Iterable[tuple[int, int]] = (),
+        doubted: Iterable[tuple[int, int]] | None = None,
+    ) -> None:
         self.segments: list[Segment] = []
         for one in segments:
             before = self.segments[-1] if self.segments else None
@@ -68,6 +73,7 @@ class Resolution:
             else:
                 self.segments.append(one)
         self.untold = tuple(untold)
+        self.doubted = self.untold if doubted is None else tuple(doubted)
         self._firsts = [one.first for one in self.segments]
 
     def find(self, sequence: int) -> Source | None:
@@ -101,8 +107,9 @@ def resolve(sources: Sequence[Source], claims: Sequence[Claim], blocks: Mapping[
         return Resolution(segments)
     beyond = max(end + 1, first)
     more = _by_blocks(sources, largest, blocks, beyond)
-    if more is None:
-        return Resolution(segments, [(beyond, largest.size)])
+    if more is None:  # the first root that nobody leads to says where something differs
+        differs = min(claim.size for claim in claims if claim.size >= beyond)
+        return Resolution(segments, [(beyond, largest.size)], [(beyond, differs)])
     return Resolution((*segments, *more.segments), more.untold)
 
 
@@ -131,9 +138,7 @@ def _rest_of(sources: Sequence[Source], claim: Claim, known: Mapping[int, bytes]
     """Return the source whose last leaves, after the full blocks, lead to the claim."""
     for source in sources:
         leaves = [leaf for _, leaf in source.read(first, claim.size) if leaf is not None]
-        if (
-            len(leaves) == claim.size - first + 1
-            and root_of_blocks([*known, root_of(leaves)], claim.size) == claim.root
-        ):
+        is_whole = len(leaves) == claim.size - first + 1
+        if is_whole and root_of_blocks({**known, (first - 1) // BLOCK: root_of(leaves)}, claim.size) == claim.root:
             return source
     return None

@@ -136,6 +136,26 @@ async def test_ledger_that_does_not_continue_the_last_checkpoint_is_not_signed(
     assert refused.value.facts == {"size": 5, "known": 4}
 
 
+async def test_ledger_is_made_anew_and_held_against_the_last_checkpoint(
+    sqlite_database: Database, tmp_path: Path
+) -> None:
+    async with a_logbook(sqlite_database, tmp_path) as book:
+        checkpointer = a_checkpointer(book)
+        await refuse(book, 4)
+        await checkpointer.make_checkpoint()
+        with sqlite_database.transaction() as connection:
+            connection.execute(text("UPDATE ledger_tiles SET hashes = zeroblob(64)"))
+        assert await checkpointer.rebuild_ledger() == 4
+        await refuse(book, 1)
+        assert (await checkpointer.make_checkpoint()).size == 5
+        with sqlite_database.transaction() as connection:
+            connection.execute(text("UPDATE refusals SET content_hash = zeroblob(64) WHERE sequence = 2"))
+        with pytest.raises(LoggingUnavailable) as refused:
+            await checkpointer.rebuild_ledger()
+        await checkpointer.stop()
+    assert refused.value.text_id == "ledger.does_not_continue"
+
+
 async def test_cut_log_is_not_signed(sqlite_database: Database, tmp_path: Path) -> None:
     async with a_logbook(sqlite_database, tmp_path) as book:
         checkpointer = a_checkpointer(book)

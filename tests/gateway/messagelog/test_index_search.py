@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gateway.auditing.model import Count, Exchange, Outcome, Query, Scope
-from gateway.messagelog import index_search
+from gateway.messagelog import index_plan, index_search
 from gateway.messagelog.index import Indexer
 from gateway.messagelog.index_database import asking, open_index, run
 from gateway.messagelog.index_facts import EntryFacts, HeaderFacts
@@ -26,7 +26,7 @@ from tests.factories.pki import NOON
 MEMBER = "UA-DEMO/GOV/11111111"
 CLIENTS = (ALPHA, f"{MEMBER}/FIELD", MEMBER, f"{MEMBER}1/DESK", BETA, "UA-DEMO/GOV/%E2%82%AC/X")
 PROVIDERS = (REGISTRY, f"{REGISTRY}2", ALPHA)
-LISTS = (index_search.LISTS, (1, 3), (0, 0))  # as it is; with lists of everything; without any
+LISTS = (index_plan.LISTS, (1, 3), (0, 0))  # as it is; with lists of everything; without any
 
 
 @pytest.fixture

@@ -5,8 +5,9 @@ from datetime import UTC, timedelta
 from typing import Any
 
 from gateway.auditing.console.attention import notices_of
-from gateway.auditing.model import Growth, SourceStatus, Stamping
+from gateway.auditing.model import Archiving, Growth, SourceStatus, Stamping
 from gateway.runtime.console.formats import Formats
+from gateway.xroad.faults import LoggingUnavailable
 from tests.factories.pki import NOON
 
 HEALTHY = SourceStatus("SS1", 1, 100, 100, 100, NOON, Stamping(0, None, None, None), None)
@@ -66,3 +67,16 @@ def test_a_server_without_checkpoint_is_told() -> None:
 def test_archives_that_cannot_be_read_are_told() -> None:
     notice = notices_of(HEALTHY, Formats("en", UTC), NOON, unreadable=2)[0]
     assert (notice.kind, notice.who, notice.facts) == ("warning", "auditor", {"count": "2"})
+
+
+def test_archiving_that_fails_says_why_and_that_nothing_is_lost() -> None:
+    gone = LoggingUnavailable("internal_error", "archive.place", place="s3://bucket", reason="no route to host")
+    notice = notices_of(dataclasses.replace(HEALTHY, archiving=Archiving(gone, 0)), Formats("en", UTC), NOON)[0]
+    assert (notice.kind, notice.who) == ("warning", "administrator")
+    assert "s3://bucket" in notice.facts["reason"]
+    assert "no route to host" in notice.facts["reason"]
+
+
+def test_containers_that_did_not_hold_are_urgent() -> None:
+    assert told(archiving=Archiving(None, 3)) == [("urgent", "unverified", "administrator")]
+    assert told(archiving=Archiving(None, 0)) == []

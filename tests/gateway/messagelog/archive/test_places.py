@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from moto.server import ThreadedMotoServer
 
 from gateway.messagelog.archive.places import FolderPlace, Place, open_place
 from gateway.messagelog.archive.reader import ArchiveReader
@@ -20,6 +19,8 @@ SECRET = "the-secret-of-the-bucket"
 @pytest.fixture(scope="module")
 def server() -> Iterator[str]:
     """A storage service that speaks S3 over HTTP, with one bucket."""
+    from moto.server import ThreadedMotoServer  # a second that tests without a bucket do not wait for
+
     running = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     running.start()
     host, port = running.get_host_and_port()

@@ -64,8 +64,8 @@ async def test_each_file_is_told_once_and_in_order(book: Logbook, tmp_path: Path
         assert Path(facts["SURMA_ARCHIVE_RECORDS"]).is_file()
         assert facts["SURMA_ARCHIVE_FILE"] == f"{facts['SURMA_ARCHIVE_PLACE']}/{facts['SURMA_ARCHIVE_NAME']}"
     assert first["SURMA_ARCHIVE_NAME"] != second["SURMA_ARCHIVE_NAME"]
-    await transfer.tell_end()
-    assert told(tmp_path)[2] == {"SURMA_ARCHIVE_EVENT": "end"}
+    await transfer.tell_end("/mnt/evidence")
+    assert told(tmp_path)[2] == {"SURMA_ARCHIVE_EVENT": "end", "SURMA_ARCHIVE_PLACE": "/mnt/evidence"}
 
 
 async def test_file_that_could_not_be_sent_is_told_again_before_the_next(book: Logbook, tmp_path: Path) -> None:

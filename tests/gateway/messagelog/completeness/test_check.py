@@ -154,6 +154,7 @@ def test_leaves_of_a_smaller_checkpoint_name_what_lies_before_it(log: Log) -> No
     superuser.sql("DELETE FROM checkpoints")
     result = log.check(log.exports[600], log.notes[SIZE])
     assert ("replaced", "300") in found_in(result)
+    assert ("somewhere", "1–600") in found_in(log.check(log.notes[600], log.notes[SIZE]))
 
 
 def test_checkpoints_that_exclude_each_other_prove_a_change_between_them(log: Log) -> None:

@@ -48,6 +48,11 @@ def test_same_input_gives_the_same_bytes() -> None:
     assert archive() == archive()
 
 
+def test_content_deflated_once_for_many_archives_gives_the_same_bytes() -> None:
+    entries = [(name, [data]) for name, data in ENTRIES.items()]
+    assert b"".join(write_archive(entries, AT, b"", repeated=ENTRIES)) == b"".join(write_archive(entries, AT, b""))
+
+
 def test_python_reads_what_is_written() -> None:
     with zipfile.ZipFile(io.BytesIO(archive())) as opened:
         assert opened.testzip() is None
