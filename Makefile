@@ -24,8 +24,8 @@ demo: setup  ## Run a whole federation on this machine; Ctrl-C stops it
 packages: setup
 	@bash config/test-packages.sh
 
-test: setup packages  ## Run the tests
-	@$(PY) -m pytest $(ARGS)
+test: setup packages  ## Run the tests, two processes side by side
+	@$(PY) -m pytest -n 2 --dist loadfile $(ARGS)
 
 lint: setup  ## Check style
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check .

@@ -43,6 +43,13 @@ def sqlite_index(tmp_path: Path) -> Iterator[Database]:
     opened.close()
 
 
+@pytest.fixture
+def postgres_index(postgres_database: Database) -> Iterator[Database]:
+    opened = open_index(postgres_database.engine.url.render_as_string(hide_password=False))
+    yield opened
+    opened.close()
+
+
 def filled(index: Database, entries: Sequence[EntryFacts]) -> None:
     indexer = Indexer(index, ListedEntries(list(entries)))
     indexer.clear()
@@ -116,15 +123,28 @@ scopes = st.sampled_from([ALL, ALL]) | st.sets(
 ).map(lambda names: Scope(frozenset(names)))
 
 unhurried = settings(
-    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
+questions = st.lists(st.tuples(few_conditions, scopes), min_size=8, max_size=8)
 
 
 @unhurried
-@given(entry_lists(), st.lists(st.tuples(few_conditions, scopes), min_size=8, max_size=8))
+@given(entry_lists(), questions)
 def test_every_question_is_answered_with_what_matches_and_may_be_seen_and_nothing_else(
-    index: Database, entries: list[EntryFacts], asked: list[tuple[Query, Scope]]
+    sqlite_index: Database, entries: list[EntryFacts], asked: list[tuple[Query, Scope]]
 ) -> None:
+    check_answers(sqlite_index, entries, asked)
+
+
+@settings(unhurried, max_examples=4)
+@given(entry_lists(), questions)
+def test_postgresql_answers_alike(
+    postgres_index: Database, entries: list[EntryFacts], asked: list[tuple[Query, Scope]]
+) -> None:
+    check_answers(postgres_index, entries, asked)
+
+
+def check_answers(index: Database, entries: list[EntryFacts], asked: list[tuple[Query, Scope]]) -> None:
     filled(index, entries)
     everything = list(index_search.walk(index, Query(), ALL))
     for query, scope in asked:
