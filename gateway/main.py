@@ -358,9 +358,7 @@ class Gateway:
 
     def _build_auditing(self) -> None:
         trust = server_trust(self.configuration.verification_conf, self.history)
-        ledger = ServerLedger(
-            self.message_log, self.checkpointer, trust=self.evidence.globalconf_at, archives=self.archives
-        )
+        ledger = ServerLedger(self.message_log, self.checkpointer, trust=self.evidence.globalconf_at)
         self.exports = Exports(
             self.paths.exports,
             self.evidence,

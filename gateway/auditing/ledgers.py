@@ -7,7 +7,6 @@ from contextlib import nullcontext
 from typing import Final, Protocol
 
 from gateway.auditing.deps import Inclusion
-from gateway.auditing.server_archives import ServerArchives
 from gateway.messagelog.archive.reader import ArchiveReader
 from gateway.messagelog.checkpoints import StoredCheckpoint, read_checkpoint
 from gateway.messagelog.completeness.check import check_archives, check_completeness
@@ -41,13 +40,11 @@ class ServerLedger:
         maker: Maker,
         *,
         trust: Choose,
-        archives: ServerArchives | None = None,
         open_archives: Callable[[], ArchiveReader] | None = None,
     ) -> None:
         self._log = message_log
         self._maker = maker
         self._trust = trust
-        self._archives = archives
         self._open_archives = open_archives
 
     def newest(self) -> bytes | None:

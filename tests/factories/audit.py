@@ -157,7 +157,7 @@ class MemorySource:
             is_failure=is_failure,
             fault_code=fault_code,
             text_id=text_id,
-            facts=json.dumps(facts or {}),
+            facts=json.dumps({"service": str(service), "client": str(client), **(facts or {})}),
             address=address,
             x_request_id=None if query_id is None else _request_id(query_id),
             query_id=query_id,
