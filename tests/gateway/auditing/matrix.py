@@ -187,7 +187,7 @@ async def a_matrix_site(folder: Path) -> AsyncIterator[Site]:
         source = ServerSource(
             book.log, index, configurations=lambda _: Chosen(conf, "test"), archives=archives, name=lambda: "SS1"
         )
-        ledger = ServerLedger(book.log, checkpointer, trust=lambda _: conf, archives=archives)
+        ledger = ServerLedger(book.log, checkpointer, trust=lambda _: conf)
         (folder / "trail").mkdir()
         exports = Exports(
             folder / "exports", source, book.clock, server_name=lambda: "SS1", ledger=ledger,

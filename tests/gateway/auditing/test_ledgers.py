@@ -76,7 +76,7 @@ async def a_site(database: Database, folder: Path, *, archived: bool = False, **
             await archive(book, folder)
             await remove_archived(book.log, book.clock.advance(days=40), 30)
         source = ServerSource(book.log, index, configurations=lambda _: Chosen(conf, "test"), archives=archives)
-        ledger = ServerLedger(book.log, checkpointer, trust=lambda _: conf, archives=archives)
+        ledger = ServerLedger(book.log, checkpointer, trust=lambda _: conf)
         exports = Exports(
             folder / "exports", source, book.clock, server_name=lambda: "SS1", ledger=ledger,
             settings=ExportSettings(reserve_bytes=0),
