@@ -47,7 +47,13 @@ def archive(state: Path, config: Path | None, *, as_json: bool) -> None:
     settings = load(GatewaySettings, config, os.environ, prefix="GATEWAY")
     paths = StatePaths(state, settings)
     try:
-        shown = asyncio.run(_by_server(paths)) or asyncio.run(_here(paths))
+        shown = asyncio.run(_by_server(paths))
+        if shown is None:
+            shown = asyncio.run(_here(paths))
+            if shown["error"] is not None:
+                typer.echo(
+                    "If a server runs on this state, name its address: --config FILE, or GATEWAY_ADDRESS.", err=True
+                )
     except (AdminRequestFailed, httpx.HTTPError, OSError, ValueError) as cause:
         typer.echo(f"Archiving was not possible: {cause}", err=True)
         raise typer.Exit(Exit.UNUSABLE) from cause
