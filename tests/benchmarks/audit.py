@@ -239,27 +239,30 @@ async def _visit(place: _Place) -> list[Row]:
         try:
             async with httpx.AsyncClient(base_url=server.url, timeout=60, follow_redirects=True) as client:
                 await client.get("/enter", params={"key": one.key})
-                return [await _visits(client, name, ask, place, chance) for name, ask in _PAGES.items()]
+                numbers = [chance.randrange(place.exchanges) for _ in range(PAGES)]
+                paths = {name: [ask(source, number) for number in numbers] for name, ask in _PAGES.items()}
+                return [await _visits(client, name, some) for name, some in paths.items()]
         finally:
             await server.stop()
 
 
-_PAGES: Final[dict[str, Callable[[int], str]]] = {
-    "status": lambda _: "/audit",
-    "search, newest": lambda _: "/audit/search?go=1",
-    "search by case": lambda n: f"/audit/search?go=1&issue={million.facts_of(n)['issue']}",
-    "search by clerk": lambda n: f"/audit/search?go=1&user_id={million.facts_of(n)['user_id']}",
-    "an exchange with both verdicts": lambda n: f"/audit/exchanges/{2 * n - -n // million.REFUSED_EVERY + 1}",
+_PAGES: Final[dict[str, Callable[[ServerSource, int], str]]] = {
+    "status": lambda _source, _: "/audit",
+    "search, newest": lambda _source, _: "/audit/search?go=1",
+    "search by case": lambda _source, n: f"/audit/search?go=1&issue={million.facts_of(n)['issue']}",
+    "search by clerk": lambda _source, n: f"/audit/search?go=1&user_id={million.facts_of(n)['user_id']}",
+    "an exchange with both verdicts": lambda source, n: f"/audit/exchanges/{_id_of(source, n)}",
 }
 
 
-async def _visits(
-    client: httpx.AsyncClient, name: str, ask: Callable[[int], str], place: _Place, chance: random.Random
-) -> Row:
+def _id_of(source: ServerSource, number: int) -> int:
+    return source.search(Query(query_id=million.facts_of(number)["query_id"]), _ALL).exchanges[0].id
+
+
+async def _visits(client: httpx.AsyncClient, name: str, paths: list[str]) -> Row:
     waits = []
     answered: Counter[int] = Counter()
-    for _ in range(PAGES):
-        path = ask(chance.randrange(place.exchanges))
+    for path in paths:
         began = time.perf_counter()
         answer = await client.get(path)
         waits.append((time.perf_counter() - began) * 1000)
