@@ -32,6 +32,8 @@ log = logging.getLogger(__name__)
 
 INTERVAL_S: Final = 1.0
 MAX_RETRY_S: Final = 30.0
+BUSY_ENTRIES_PER_S: Final = 300.0
+RESTS: Final = 100  # times as long as it worked, while more than that come
 BATCH: Final = 100  # some milliseconds of work: calls are waiting for the same interpreter
 _THROUGH: Final = "through"
 _EDITION: Final = "edition"  # another number whenever terms are numbered anew
@@ -127,6 +129,10 @@ class Indexer:
                 time.sleep(nap_s)
         return total
 
+    def last_sequence(self) -> int:
+        """Return the number of the newest entry, indexed or not."""
+        return self._entries.last_sequence()
+
     def clear(self) -> None:
         """Forget everything: whoever indexes next begins at the first entry."""
         migrate(self.database, SCRIPTS)
@@ -163,12 +169,18 @@ class Indexer:
         return through, known
 
 
+def rest_after(took_s: float, entries_per_s: float) -> float:
+    """Return how long to rest after a step, when so many new entries come: calls come first, the search follows."""
+    return took_s * RESTS if entries_per_s > BUSY_ENTRIES_PER_S else 0.0
+
+
 class IndexerTask:
-    """Runs an indexer every second, in a thread and with pauses, so that exchanges come first."""
+    """Runs an indexer every second, in a thread; while very many calls come it takes a small share of the time only."""
 
     def __init__(self, indexer: Indexer, *, interval_s: float = INTERVAL_S) -> None:
         self.indexer = indexer
         self._stopping = threading.Event()
+        self._seen = (0, 0.0)  # the newest entry there was, and when that was
         self._periodic = Periodic(
             "search index", interval_s, self._run, retry_s=interval_s, max_retry_s=MAX_RETRY_S, expected=SQLAlchemyError
         )
@@ -188,8 +200,17 @@ class IndexerTask:
 
     async def _run(self) -> None:
         while not self._stopping.is_set():
-            if await asyncio.to_thread(self.indexer.step) == 0:
+            began = time.perf_counter()
+            count, newest = await asyncio.to_thread(self._step)
+            if count == 0:
                 return
+            now = time.perf_counter()
+            last, last_at = self._seen
+            self._seen = newest, now
+            await asyncio.sleep(rest_after(now - began, (newest - last) / max(now - last_at, 0.001)))
+
+    def _step(self) -> tuple[int, int]:
+        return self.indexer.step(), self.indexer.last_sequence()
 
 
 def _state(connection: Connection) -> tuple[int, bytes | None]:

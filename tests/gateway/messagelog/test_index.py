@@ -12,7 +12,7 @@ from sqlalchemy import text
 from gateway.auditing.model import Exchange, Outcome, Query
 from gateway.messagelog import index_search
 from gateway.messagelog.encryption import add_key
-from gateway.messagelog.index import Indexer, IndexerTask, count_indexed, indexed_through
+from gateway.messagelog.index import Indexer, IndexerTask, count_indexed, indexed_through, rest_after
 from gateway.messagelog.index_database import open_index
 from gateway.messagelog.index_log import LogEntries, request_hash_in
 from gateway.messagelog.model import RefusalContent, Side
@@ -271,3 +271,8 @@ async def test_period_finds_what_was_recorded_in_it(sqlite_database: Database, t
         an_indexer(book, index).catch_up()
     hour = timedelta(hours=1)
     assert [exchange.query_id for exchange in found(index, since=NOON + hour, until=NOON + 2 * hour)] == ["q-1"]
+
+
+def test_while_very_many_calls_come_the_indexer_rests_most_of_the_time() -> None:
+    assert rest_after(0.01, 1000) >= 0.5
+    assert rest_after(0.01, 100) == 0
