@@ -104,7 +104,9 @@ def parse_csr(data: bytes) -> x509.CertificateSigningRequest:
             request = x509.load_der_x509_csr(data)
         request.subject.rfc4514_string()
         _ = request.extensions, request.public_key()
-        holds = request.is_signature_valid
+        # A signature is whole bytes: DER would spell another one with the same meaning (X.690, 11.2.1).
+        unused_bits = request.public_bytes(serialization.Encoding.DER)[-len(request.signature) - 1]
+        holds = request.is_signature_valid and unused_bits == 0
     except (ValueError, TypeError, UnsupportedAlgorithm, x509.DuplicateExtension, x509.InvalidVersion) as bad:
         raise SignatureRefused("incorrect_certificate", "pki.csr_malformed", size_bytes=len(data)) from bad
     if not holds:
