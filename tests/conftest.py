@@ -15,11 +15,17 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from hypothesis import settings
 from sqlalchemy.engine import make_url
 
 from gateway.runtime.database import Database, open_database
 
 POSTGRES_START_S = 60
+
+# The same examples in every run, and none judged by the clock; `--hypothesis-profile explore` looks for new ones.
+settings.register_profile("steady", derandomize=True, deadline=None)
+settings.register_profile("explore", max_examples=1000, deadline=None)
+settings.load_profile("steady")
 
 
 @pytest.fixture(scope="session")

@@ -77,20 +77,6 @@ def configurations_of(history_path: Path, anchor_path: Path) -> Choose:
     return HistoricConfigurations(history, lambda: anchor)
 
 
-def configurations_from(conf: Path | None, history: Path | None, anchor: Path | None) -> Choose | None:
-    """Return the configurations that somebody names: a folder or zip, or a history with its anchor; None for nothing.
-
-    Raises ConfigurationUnusable when they cannot be read, or one was named without the other.
-    """
-    if conf is None and history is None and anchor is None:
-        return None
-    if conf is not None and history is None and anchor is None:
-        return configuration_in(conf)
-    if conf is None and history is not None and anchor is not None:
-        return configurations_of(history, anchor)
-    raise ConfigurationUnusable("malformed_global_conf", "asic.verify.choose_configuration")
-
-
 class HistoricConfigurations:
     """The configurations of a history, each proven once; `grows` is for that of a running server."""
 

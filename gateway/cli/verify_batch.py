@@ -29,10 +29,11 @@ from gateway.messagelog.archive.reader import (
     Decryptor,
 )
 from gateway.messagelog.archive.records import parse_lines
+from gateway.messagelog.body_logging import known_digests
 from gateway.xroad.asic.archive import Entry, Placed, read_listing
 from gateway.xroad.asic.verdict import Examination
 from gateway.xroad.asic.verify import Known, examine_container
-from gateway.xroad.digests import Digest, DigestAlgorithm
+from gateway.xroad.digests import DigestAlgorithm
 from gateway.xroad.faults import (
     ConfigurationUnusable,
     LoggingUnavailable,
@@ -41,7 +42,6 @@ from gateway.xroad.faults import (
     XRoadFault,
 )
 from gateway.xroad.globalconf.lookup import GlobalConf
-from gateway.xroad.signature.signed_message import MESSAGE_PART
 
 EXPORT_FACTS: Final = "records.jsonl"  # beside the containers in an export of an auditor
 Data = bytes | memoryview
@@ -309,8 +309,7 @@ class _Stated:
     @classmethod
     def of(cls, fact: ArchivedRecord) -> _Stated:
         said = fact.content
-        known = {} if said.is_whole else {MESSAGE_PART: Digest(DigestAlgorithm.SHA512, said.message_digest)}
-        return cls(fact.container_digest, known)
+        return cls(fact.container_digest, known_digests(said.message_digest, (), is_whole=said.is_whole))
 
 
 class _Walk:

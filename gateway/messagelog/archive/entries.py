@@ -22,6 +22,7 @@ from gateway.messagelog import store
 from gateway.messagelog.archive.model import ArchivedFact, ArchivedRecord, ArchivedRefusal
 from gateway.messagelog.archive.plan import CHAIN_BROKEN, Plan
 from gateway.messagelog.archive.records import build_line
+from gateway.messagelog.body_logging import known_digests
 from gateway.messagelog.chain import sha512
 from gateway.messagelog.documents import document_name, write_document
 from gateway.messagelog.model import MessageRecord, RecordContent, RecordTimestamp, Refusal
@@ -30,11 +31,10 @@ from gateway.runtime.clock import epoch_ms, from_epoch_ms
 from gateway.runtime.database import Database
 from gateway.xroad.asic.container import MAX_ATTACHMENT_BYTES, read_container
 from gateway.xroad.asic.verify import claimed_time, verify_container
-from gateway.xroad.digests import Digest, DigestAlgorithm
+from gateway.xroad.digests import DigestAlgorithm
 from gateway.xroad.faults import XRoadFault
 from gateway.xroad.globalconf.lookup import GlobalConf
 from gateway.xroad.identifiers import encode_path
-from gateway.xroad.signature.signed_message import MESSAGE_PART, attachment_part
 
 READ_AT_ONCE: Final = 200
 # Larger ones are built in a file: memory stays flat whatever was logged.
@@ -199,7 +199,8 @@ class EntrySource:
             container = read_container(memoryview(data))
             if sha512(container.message) != (record.message_digest if record.is_whole else record.kept_digest):
                 return CHANGED
-            verify_container(container, self._configuration_at(claimed_time(container)), _known_of(record))
+            known = known_digests(record.message_digest, record.bodies, is_whole=record.is_whole)
+            verify_container(container, self._configuration_at(claimed_time(container)), known)
         except XRoadFault as fault:
             return str(fault)
         return None
@@ -225,15 +226,6 @@ def _content_of(record: MessageRecord) -> RecordContent:
         is_whole=record.is_whole,
         kept_digest=record.kept_digest,
     )
-
-
-def _known_of(record: MessageRecord) -> dict[str, Digest]:
-    """Return the digests of the parts that were not kept, as the record says them."""
-    known = {} if record.is_whole else {MESSAGE_PART: Digest(DigestAlgorithm.SHA512, record.message_digest)}
-    for body in record.bodies:
-        if body.location is None:
-            known[attachment_part(body.number)] = Digest(DigestAlgorithm.SHA512, body.digest)
-    return known
 
 
 def _without_large_bodies(record: MessageRecord) -> MessageRecord:

@@ -49,7 +49,6 @@ class Part(StrEnum):
     FACTS = "facts"
     HASH = "hash"
     UNREADABLE = "unreadable"
-    REMEMBERED = "remembered"
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,11 +121,6 @@ class Completeness:
     def is_told(self) -> bool:
         """Whether it could be told of every entry."""
         return not self.untold
-
-    @property
-    def first_damaged(self) -> int | None:
-        """The first entry that something was found about."""
-        return min((finding.first for finding in self.findings if finding.first is not None), default=None)
 
 
 class Findings:

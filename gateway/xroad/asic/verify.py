@@ -25,8 +25,6 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Final
 
-from cryptography import x509
-
 from gateway.xroad.asic.container import (
     SIGNATURE_ENTRY,
     TIMESTAMP_ENTRY,
@@ -393,8 +391,3 @@ def _check_manifest(manifest: bytes, result: bytes | None) -> None:
     uris = attribute_of(token, "URI", _MALFORMED), attribute_of(data, "URI", _MALFORMED)
     if uris != (TIMESTAMP_ENTRY, TIMESTAMP_RESULT_ENTRY) or stated.algorithm.digest(result) != stated.value:
         raise SignatureRefused(_MALFORMED, "asic.manifest")
-
-
-def certificates_of(verdict: Verdict) -> tuple[x509.Certificate, ...]:
-    """Return every certificate that a verdict rests on, for people who want to keep them."""
-    return tuple(dict.fromkeys((*verdict.path, verdict.authority, *(status.responder for status in verdict.statuses))))

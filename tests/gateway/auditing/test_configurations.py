@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.auditing.configurations import HistoricConfigurations, configurations_from, configurations_of
+from gateway.auditing.configurations import HistoricConfigurations, configurations_of
 from gateway.configuration_client.history import History
 from gateway.configuration_client.model import Generation
 from gateway.xroad.faults import ConfigurationUnusable
@@ -66,16 +66,3 @@ def test_history_without_entries_is_told(tmp_path: Path) -> None:
         configurations_of(tmp_path / "nothing", anchor)
     with pytest.raises(ConfigurationUnusable):
         configurations_of(tmp_path, tmp_path / "no anchor")
-
-
-def test_history_is_named_with_its_anchor_and_without_a_folder(tmp_path: Path) -> None:
-    history, anchor = tmp_path / "history", tmp_path / "anchor.xml"
-    anchor.write_bytes(_record(history, 1, NOW).anchor_xml())
-    chosen = configurations_from(None, history, anchor)
-    assert chosen is not None
-    assert chosen(NOW).globalconf.ocsp_freshness_s == 1
-    assert configurations_from(None, None, None) is None
-    for named in ((None, history, None), (None, None, anchor), (tmp_path, history, anchor)):
-        with pytest.raises(ConfigurationUnusable) as refused:
-            configurations_from(*named)
-        assert refused.value.text_id == "asic.verify.choose_configuration"

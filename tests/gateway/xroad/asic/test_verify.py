@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from gateway.xroad.asic.container import build_container, read_container
 from gateway.xroad.asic.verdict import AttachmentState, CheckName, Direction, Examination, Kind, Outcome
-from gateway.xroad.asic.verify import certificates_of, claimed_time, examine_container, verify_container
+from gateway.xroad.asic.verify import claimed_time, examine_container, verify_container
 from gateway.xroad.bodies import BytesBody
 from gateway.xroad.digests import Digest, DigestAlgorithm, digest_of
 from gateway.xroad.faults import SignatureRefused, XRoadFault
@@ -109,14 +109,6 @@ def test_verified_container_gives_the_verdict_and_a_refused_one_raises() -> None
     assert verify_container(good, WORLD.globalconf).id == "m-1"
     with pytest.raises(SignatureRefused):
         verify_container(replace(good, message=good.message.replace(b"m-1", b"m-2")), WORLD.globalconf)
-
-
-def test_certificates_of_a_verdict_can_be_kept() -> None:
-    verdict = examine(WORLD.container(PLAIN)).verdict
-    assert verdict is not None
-
-    assert WORLD.hierarchy.tsa.certificate in certificates_of(verdict)
-    assert WORLD.hierarchy.responder.certificate in certificates_of(verdict)
 
 
 def test_claimed_time_is_that_of_the_time_stamp() -> None:
