@@ -24,7 +24,7 @@ from central_services.state import StateDirectory
 from central_services.trust.services import TrustServices
 from gateway.initialisation import initialise as initialise_gateway
 from gateway.landscape.central import onboard_central
-from gateway.landscape.description import Landscape, Registry, Server, moved, read_landscape
+from gateway.landscape.description import Landscape, Registry, Server, moved
 from gateway.landscape.federation import MESSAGE_PORT, OCSP_PORT
 from gateway.landscape.ports import taken_ports
 from gateway.landscape.server import ServerOnboarding
@@ -44,8 +44,10 @@ from gateway.runtime.clock import FixedClock
 from gateway.runtime.control_server import ControlServer, Listener
 from gateway.runtime.database import open_database
 from gateway.settings import ConsumerSettings, GatewaySettings, MessageLogSection, SignerSettings
-from registry_adapters.demographic import app as demographic
+from registry_adapters.demographic.registry import registry as demographic
+from registry_adapters.sdk.registry import build, prepare
 from registry_adapters.settings import RegistrySettings
+from tests.core_landscape import core_landscape
 
 PERSONS: Final = 50
 PIN: Final = "Test-pin-2026"
@@ -191,8 +193,8 @@ class Federation:
         settings = RegistrySettings(host=registry.address, port=registry.port, persons=PERSONS)
         database = open_database(f"sqlite:///{self.state / registry.name}.db")
         self._stack.callback(database.close)
-        await asyncio.to_thread(demographic.prepare, database, settings)
-        app = demographic.build(database, settings, self.clock)
+        await asyncio.to_thread(prepare, demographic, database, settings)
+        app = build(demographic, database, settings, self.clock)
         server = ControlServer(Listener(app, registry.address, registry.port, name=registry.name))
         await server.start()
         self.registries[registry.name] = server
@@ -380,11 +382,11 @@ async def a_federation(
     tune: Tune = as_set,
     stand_in: StandIn | None = None,
 ) -> AsyncIterator[Federation]:
-    """Run the landscape of `config/landscape.toml` as `change` and `tune` want it.
+    """Run two security servers and a registry as `change` and `tune` want them.
 
     Registries other than the demographic one are started by `stand_in`, before anybody asks them.
     """
-    landscape = on_free_addresses(change(read_landscape()))
+    landscape = on_free_addresses(change(core_landscape()))
     federation = Federation(landscape, state, tune=tune)
     if stand_in is not None:
         for registry in landscape.registry:

@@ -13,7 +13,7 @@ from gateway.xroad.bodies import BytesSink
 from gateway.xroad.soap.message import SoapMessage, check_consistency, parse_soap
 from gateway.xroad.soap.package import PackageReader
 from tests.benchmarks import __main__ as command
-from tests.benchmarks import floor, log, report, sign
+from tests.benchmarks import floor, log, registries, report, sign
 from tests.benchmarks.accounting import cpu_s
 from tests.benchmarks.messages import PACKAGE_TYPE, PIECE, SIZE_BYTES, answer_to, is_answer, large, package, request
 
@@ -80,6 +80,16 @@ def test_idle_compares_runs_with_and_without_idle_callers(tmp_path: Path) -> Non
     (row,) = found["results"]
     assert found["ratio"] == round(found["median_p95_beside_idle_ms"] / found["median_p95_ms"], 3)
     assert row.keys() >= {"p95_ms", "p95_beside_idle_ms", "consumer_rss_mb"}
+
+
+@pytest.mark.scenario
+@pytest.mark.slow
+def test_registries_makes_persons_and_finds_them_by_every_identifier(tmp_path: Path) -> None:
+    command.main(["registries", "--tiny", "--out", str(tmp_path)])
+    found = json.loads((tmp_path / "registries.json").read_text())
+    assert found["generation"]["added"] == found["persons"] == registries.TINY_PERSONS
+    assert [row["by"] for row in found["lookups"]] == [kind.name for kind in registries.KINDS]
+    assert all(row["operation_p95"] > 0 and row["http_p95"] > 0 for row in found["lookups"])
 
 
 def test_request_of_the_chain_and_its_answer_are_consistent_messages() -> None:

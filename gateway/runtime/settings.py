@@ -98,7 +98,10 @@ def _put(values: dict[str, Any], path: Sequence[str], value: Any) -> None:
     values[path[-1]] = value
 
 
-def _build(cls: type[T], values: Mapping[str, Any], source: str, path: tuple[str, ...] = ()) -> T:
+def _build(
+    cls: type[T], values: Mapping[str, Any], source: str, path: tuple[str, ...] = (), default: T | None = None
+) -> T:
+    """Return an instance; what `values` does not say is as in `default`, else as the class has it."""
     arguments: dict[str, Any] = {}
     for field in dataclasses.fields(cast(Any, cls)):
         if not field.init:
@@ -107,15 +110,24 @@ def _build(cls: type[T], values: Mapping[str, Any], source: str, path: tuple[str
         nested = _dataclass_in(_field_types(cls)[field.name])
         has_default = field.default is not dataclasses.MISSING or field.default_factory is not dataclasses.MISSING
         if nested is not None and (field.name in values or not has_default):
-            arguments[field.name] = _build(nested, values.get(field.name, {}), source, here)
+            own = _default_of(field) if default is None else getattr(default, field.name)
+            arguments[field.name] = _build(nested, values.get(field.name, {}), source, here, own)
         elif field.name in values:
             arguments[field.name] = values[field.name]
+        elif default is not None:
+            arguments[field.name] = getattr(default, field.name)
         elif not has_default:
             raise SettingsError(f"{source}: {'.'.join(here)} is missing and has no default")
     try:
         return cls(**arguments)
     except ValueError as cause:  # a dataclass may check its values in __post_init__
         raise SettingsError(f"{source}: {'.'.join(path) or cls.__name__}: {cause}") from cause
+
+
+def _default_of(field: dataclasses.Field[Any]) -> Any:
+    if field.default_factory is not dataclasses.MISSING:
+        return field.default_factory()
+    return None if field.default is dataclasses.MISSING else field.default
 
 
 def _field_types(cls: type[Any]) -> dict[str, Any]:

@@ -1,19 +1,39 @@
-"""Tables of the demographic registry; nothing else."""
+"""Tables of the demographic registry; nothing else.
+
+A building stands once, however many live there. The indexes that are not part of a table's order are
+in `LOOKUPS`: a first load of millions goes without them and makes them when it is done.
+"""
 
 from __future__ import annotations
 
-from sqlalchemy import Boolean, Column, Date, ForeignKey, Index, Integer, MetaData, String, Table
+from typing import Final
 
-from registry_adapters.sdk.access_log import access_log_table
+from sqlalchemy import Boolean, Column, Date, ForeignKey, Index, Integer, MetaData, String, Table, UniqueConstraint
+
+from registry_adapters.population.seeding import seed_table
 
 metadata = MetaData()
+
+building = Table(
+    "building",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("katottg", String(19), nullable=False),
+    Column("region", String(64), nullable=False),
+    Column("settlement", String(64), nullable=False),
+    Column("street", String(128), nullable=False),
+    Column("number", String(16), nullable=False),
+    Column("street_key", String(128), nullable=False),
+    Column("number_key", String(16), nullable=False),
+    UniqueConstraint("katottg", "street_key", "number_key"),
+)
 
 person = Table(
     "person",
     metadata,
     Column("number", Integer, primary_key=True, autoincrement=False),
-    Column("unzr", String(14), unique=True),
-    Column("rnokpp", String(10), unique=True),
+    Column("unzr", String(14)),
+    Column("rnokpp", String(10)),
     Column("surname", String(100), nullable=False),
     Column("given_name", String(100), nullable=False),
     Column("patronymic", String(100)),
@@ -25,37 +45,39 @@ person = Table(
     Column("citizenship", String(3), nullable=False),
     Column("rnokpp_refused", Boolean, nullable=False),
     Column("died_on", Date),
-    Column("katottg", String(19)),
-    Column("region", String(64)),
-    Column("settlement", String(64)),
-    Column("street", String(128)),
-    Column("building", String(16)),
+    Column("building", ForeignKey("building.id")),
     Column("apartment", String(16)),
     Column("registered_on", Date),
-    Index("person_name", "birth_date", "name_key"),
 )
 
 document = Table(
     "document",
     metadata,
+    Column("person", ForeignKey("person.number"), primary_key=True),
     Column("number", String(9), primary_key=True),
-    Column("person", ForeignKey("person.number"), nullable=False),
     Column("kind", String(8), nullable=False),
     Column("issued_on", Date, nullable=False),
     Column("expires_on", Date),
     Column("issuer", String(8), nullable=False),
     Column("status", String(8), nullable=False),
-    Index("document_person", "person"),
+    sqlite_with_rowid=False,  # kept in the order of persons, so their documents lie together
 )
 
-# One row: which synthetic population is being made, and how far it has come.
-seeding = Table(
-    "seeding",
+temporary_number = Table(
+    "temporary_number",
     metadata,
-    Column("id", Integer, primary_key=True, autoincrement=False),
-    Column("seed", Integer, nullable=False),
-    Column("generator", String(32), nullable=False),
-    Column("persons", Integer, nullable=False),
+    Column("person", ForeignKey("person.number"), primary_key=True),
+    Column("number", String(12), nullable=False),
+    Column("issued_on", Date, nullable=False),
 )
 
-access_log = access_log_table(metadata)
+LOOKUPS: Final = (
+    Index("person_unzr", person.c.unzr, unique=True),
+    Index("person_rnokpp", person.c.rnokpp),  # not unique: some persons are recorded twice
+    Index("person_name", person.c.birth_date, person.c.name_key),
+    Index("person_residence", person.c.building, person.c.apartment),
+    Index("document_number", document.c.number, unique=True),
+    Index("temporary_number_number", temporary_number.c.number, unique=True),
+)
+
+seeding = seed_table(metadata)

@@ -14,7 +14,20 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
 
-from sqlalchemy import BigInteger, Column, DateTime, Index, Integer, MetaData, String, Table, insert, select
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    DateTime,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    false,
+    insert,
+    select,
+)
 from sqlalchemy.exc import SQLAlchemyError
 
 from gateway.runtime.database import Database
@@ -49,6 +62,7 @@ class Entry:
     operation: str
     context: RequestContext
     look: Look
+    sealed: bool = False  # by law: the person is told that there was a look, and no more
 
 
 def access_log_table(metadata: MetaData) -> Table:
@@ -72,9 +86,13 @@ def access_log_table(metadata: MetaData) -> Table:
         Column("represented_party", String(255)),
         Column("purposes", String(255), nullable=False),
         Column("legal_ground", String(255)),
+        Column("sealed", Boolean, nullable=False, server_default=false()),
         Index("access_log_subject", "subject", "noted_at"),
         Index("access_log_noted_at", "noted_at"),
     )
+
+
+ACCESS_LOG: Final = access_log_table(MetaData())
 
 
 @dataclass(slots=True)
@@ -89,7 +107,7 @@ class AccessLog:
     """The writer of one registry's access log; used from many threads."""
 
     database: Database
-    table: Table
+    table: Table = ACCESS_LOG
     _waiting: list[_Ticket] = field(default_factory=list)
     _queue: threading.Lock = field(default_factory=threading.Lock)
     _writing: threading.Lock = field(default_factory=threading.Lock)
@@ -142,4 +160,5 @@ def _row(entry: Entry) -> dict[str, Any]:
         "represented_party": context.represented_party,
         "purposes": ",".join(context.purposes),
         "legal_ground": context.legal_ground,
+        "sealed": entry.sealed,
     }

@@ -5,6 +5,7 @@
     any declared method and path    the REST service
     GET  /openapi.yaml .json        its description
     GET  /health                    200 while the database answers, else 503
+    /usage/...                      what was asked about a person: a REST service with its own description
 
 Requests come from security servers. Where the settings name their addresses, anybody else is refused
 everything but the health check. Each request runs in a worker thread; what goes wrong is one
@@ -16,7 +17,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import anyio
@@ -53,13 +54,14 @@ _log: Final = logging.getLogger(__name__)
 SOAP_PATHS: Final = ("/", "/soap")
 SOAP_TYPE: Final = "text/xml; charset=UTF-8"
 PROBLEM_TYPE: Final = "application/problem+json"
+USAGE_PREFIX: Final = "/usage"
 MAX_BODY_BYTES: Final = 1024 * 1024
 WORKERS: Final = 8  # threads; the database's pool serves as many
 _PRIVATE: Final = {"Cache-Control": "no-store"}
 
 
 @dataclass(frozen=True, slots=True)
-class Registry:
+class Served:
     """What an application is built of."""
 
     soap: SoapService
@@ -70,16 +72,18 @@ class Registry:
     security_servers: frozenset[str] = frozenset()  # addresses requests may come from; empty: any
     max_body_bytes: int = MAX_BODY_BYTES
     workers: anyio.CapacityLimiter = field(default_factory=lambda: anyio.CapacityLimiter(WORKERS))
+    usage: RestService | None = None  # served below /usage, outside the rules of purposes
+    prefix: str = ""  # of the REST service within the registry's URL
 
     def address(self, request: Request) -> str:
         """Return the registry's own URL without a slash at its end."""
-        return (self.public_url or str(request.base_url)).rstrip("/")
+        return (self.public_url or str(request.base_url)).rstrip("/") + self.prefix
 
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
-def build_app(registry: Registry) -> FastAPI:
+def build_app(registry: Served) -> FastAPI:
     """Return the application."""
     app = FastAPI(title=registry.rest.title, openapi_url=None, docs_url=None, redoc_url=None)
     soap_problem, rest_problem = _soap_problem(registry), _rest_problem(registry)
@@ -88,17 +92,25 @@ def build_app(registry: Registry) -> FastAPI:
         app.add_route(path, soap, methods=["POST"])
         app.add_route(path, wsdl, methods=["GET"])
     app.add_route("/wsdl", wsdl, methods=["GET"])
-    for suffix in ("json", "yaml"):
-        described = _guarded(registry, _openapi(registry, suffix), rest_problem)
-        app.add_route(f"/openapi.{suffix}", described, methods=["GET"])
     app.add_route("/health", _health(registry), methods=["GET"])
-    for route in sorted(registry.rest.routes, key=lambda route: len(route.path_parameters)):
-        app.add_route(route.path, _guarded(registry, _rest(registry, route), rest_problem), methods=[route.method])
+    if registry.usage is not None:
+        runner = replace(registry.runner, purposes=None)
+        _add_rest(app, replace(registry, rest=registry.usage, runner=runner, prefix=USAGE_PREFIX), rest_problem)
+    _add_rest(app, registry, rest_problem)
     app.add_exception_handler(HTTPException, _no_such_path(rest_problem))
     return app
 
 
-def _guarded(registry: Registry, endpoint: Endpoint, problem: Callable[[RegistryError], Response]) -> Endpoint:
+def _add_rest(app: FastAPI, registry: Served, problem: Callable[[RegistryError], Response]) -> None:
+    for suffix in ("json", "yaml"):
+        described = _guarded(registry, _openapi(registry, suffix), problem)
+        app.add_route(f"{registry.prefix}/openapi.{suffix}", described, methods=["GET"])
+    for route in sorted(registry.rest.routes, key=lambda route: len(route.path_parameters)):
+        answer = _guarded(registry, _rest(registry, route), problem)
+        app.add_route(registry.prefix + route.path, answer, methods=[route.method])
+
+
+def _guarded(registry: Served, endpoint: Endpoint, problem: Callable[[RegistryError], Response]) -> Endpoint:
     async def guard(request: Request) -> Response:
         identifier = request.headers.get("x-road-request-id") or request.headers.get("x-road-id") or ""
         with exchange(identifier[:100]):
@@ -118,7 +130,7 @@ def _guarded(registry: Registry, endpoint: Endpoint, problem: Callable[[Registry
     return guard
 
 
-def _soap(registry: Registry) -> Endpoint:
+def _soap(registry: Served) -> Endpoint:
     async def soap(request: Request) -> Response:
         content_type = request.headers.get("content-type", "")
         if content_type.partition(";")[0].strip().lower() != "text/xml":
@@ -132,7 +144,7 @@ def _soap(registry: Registry) -> Endpoint:
     return soap
 
 
-def _rest(registry: Registry, route: Route) -> Endpoint:
+def _rest(registry: Served, route: Route) -> Endpoint:
     def answer(request: Request, body: bytes) -> bytes:
         query = read_query(request.scope["query_string"])
         context = context_of_http(request.headers, dict(query))
@@ -148,7 +160,7 @@ def _rest(registry: Registry, route: Route) -> Endpoint:
     return rest
 
 
-def _wsdl(registry: Registry) -> Endpoint:
+def _wsdl(registry: Served) -> Endpoint:
     async def wsdl(request: Request) -> Response:
         if request.url.path in SOAP_PATHS and request.url.query.lower() != "wsdl":
             raise MethodError("registry.soap_by_post")
@@ -158,7 +170,7 @@ def _wsdl(registry: Registry) -> Endpoint:
     return wsdl
 
 
-def _openapi(registry: Registry, suffix: str) -> Endpoint:
+def _openapi(registry: Served, suffix: str) -> Endpoint:
     async def openapi(request: Request) -> Response:
         document = build_openapi(registry.rest, registry.address(request))
         if suffix == "json":
@@ -169,7 +181,7 @@ def _openapi(registry: Registry, suffix: str) -> Endpoint:
     return openapi
 
 
-def _health(registry: Registry) -> Endpoint:
+def _health(registry: Served) -> Endpoint:
     def check() -> None:
         with registry.runner.database.reading() as connection:
             connection.execute(text("SELECT 1"))
@@ -196,7 +208,7 @@ async def _read_body(request: Request, limit: int) -> bytes:
     return b"".join(chunks)
 
 
-def _soap_problem(registry: Registry) -> Callable[[RegistryError], Response]:
+def _soap_problem(registry: Served) -> Callable[[RegistryError], Response]:
     def problem(error: RegistryError) -> Response:
         described = _logged(Problem(error, registry.language))
         return Response(described.as_soap_fault(), 500, media_type=SOAP_TYPE)  # SOAP 1.1, 6.2: a fault is a 500
@@ -204,7 +216,7 @@ def _soap_problem(registry: Registry) -> Callable[[RegistryError], Response]:
     return problem
 
 
-def _rest_problem(registry: Registry) -> Callable[[RegistryError], Response]:
+def _rest_problem(registry: Served) -> Callable[[RegistryError], Response]:
     def problem(error: RegistryError) -> Response:
         described = _logged(Problem(error, registry.language))
         return Response(_dumped(described.as_document()), error.status, media_type=PROBLEM_TYPE)

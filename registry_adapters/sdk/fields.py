@@ -2,8 +2,8 @@
 
 A field's type says what it is: text, number, boolean, date, moment, an Enum of texts, another such
 dataclass, `X | None` or a default for what may be left out, `tuple[X, ...]` for what may come often. `Declared`
-adds what a type cannot say. In JSON and queries a field has its Python name, in XML the same in
-camelCase (`birth_date`, `birthDate`). All three forms pass the same checks.
+adds what a type cannot say. In JSON and queries a field has its Python name unless declared otherwise, in XML
+the same in camelCase (`birth_date`, `birthDate`). All three forms pass the same checks.
 """
 
 from __future__ import annotations
@@ -39,6 +39,7 @@ class Declared:
     pattern: str | None = None
     element: str | None = None  # the name in XML, where it is not the camelCase of the field's
     example: str | None = None
+    json: str | None = None  # the name in JSON and queries, where a contract of others gives it
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +113,11 @@ class FieldSpec:
     record: RecordSpec | None = None
 
     @property
+    def json(self) -> str:
+        """The name in JSON, queries and paths."""
+        return self.declaration.json or self.name
+
+    @property
     def required(self) -> bool:
         """Whether a message without it is refused."""
         return not self.optional and not self.many
@@ -126,6 +132,7 @@ class RecordSpec:
     fields: tuple[FieldSpec, ...]
     by_name: Mapping[str, FieldSpec]
     by_element: Mapping[str, FieldSpec]
+    by_json: Mapping[str, FieldSpec]
 
     @property
     def name(self) -> str:
@@ -148,7 +155,14 @@ def _compile_record(record: type) -> RecordSpec:
     hints = typing.get_type_hints(record, include_extras=True)
     specs = tuple(_compile(field, hints[field.name]) for field in dataclasses.fields(record))
     doc = (record.__doc__ or "").split("\n\n")[0].strip()
-    return RecordSpec(record, doc, specs, {spec.name: spec for spec in specs}, {spec.element: spec for spec in specs})
+    return RecordSpec(
+        record,
+        doc,
+        specs,
+        by_name={spec.name: spec for spec in specs},
+        by_element={spec.element: spec for spec in specs},
+        by_json={spec.json: spec for spec in specs},
+    )
 
 
 def _compile(field: dataclasses.Field[Any], hint: Any) -> FieldSpec:
@@ -231,7 +245,7 @@ def assemble(record: RecordSpec, values: Mapping[str, list[Any]], path: str) -> 
     arguments: dict[str, Any] = {}
     for spec in record.fields:
         present = [value for value in values.get(spec.name, ()) if value is not None]
-        where = join(path, spec.name)
+        where = join(path, spec.json)
         if spec.many:
             if len(present) > MAX_ITEMS:
                 raise RequestError("registry.field_repeated", field=where, limit=MAX_ITEMS)
@@ -256,14 +270,14 @@ def from_json(record: type[T], data: Any, path: str = "") -> T:
         raise RequestError("registry.field_invalid", field=path or "body", expected="object")
     values: dict[str, list[Any]] = {}
     for name, raw in data.items():
-        spec = compiled.by_name.get(name)
+        spec = compiled.by_json.get(name)
         if spec is None:
             raise unknown_field(name, path)
         where = join(path, name)
         if spec.many and not isinstance(raw, list | None):
             raise RequestError("registry.field_invalid", field=where, expected="array")
         items: Sequence[Any] = (raw or ()) if spec.many else (raw,)
-        values[name] = [_from_json_item(spec, item, where) for item in items]
+        values[spec.name] = [_from_json_item(spec, item, where) for item in items]
     return typing.cast("T", assemble(compiled, values, path))
 
 
@@ -287,9 +301,9 @@ def to_json(value: Any) -> dict[str, Any]:
     for spec in describe(type(value)).fields:
         held = getattr(value, spec.name)
         if spec.many:
-            result[spec.name] = [_to_json_item(spec, item) for item in held]
+            result[spec.json] = [_to_json_item(spec, item) for item in held]
         elif held is not None:
-            result[spec.name] = _to_json_item(spec, held)
+            result[spec.json] = _to_json_item(spec, held)
     return result
 
 
@@ -304,10 +318,10 @@ def from_parameters(record: type[T], parameters: Sequence[tuple[str, str]]) -> T
     compiled = describe(record)
     values: dict[str, list[Any]] = {}
     for name, text in parameters:
-        spec = compiled.by_name.get(name)
+        spec = compiled.by_json.get(name)
         if spec is None or spec.record:
             raise unknown_field(name, "")
-        values.setdefault(name, []).append(read_text(spec, text, name))
+        values.setdefault(spec.name, []).append(read_text(spec, text, name))
     return typing.cast("T", assemble(compiled, values, ""))
 
 

@@ -20,6 +20,8 @@ _EDRPOU: Final = re.compile(r"[0-9]{8}")
 _ID_CARD: Final = re.compile(r"[0-9]{9}")
 _BOOKLET: Final = re.compile(r"([А-ЩЮЯЬІЇЄҐ]{2})[ №]*([0-9]{6})")
 _KATOTTG: Final = re.compile(r"UA[0-9]{17}")
+_CADASTRAL_NUMBER: Final = re.compile(r"[0-9]{10}:[0-9]{2}:[0-9]{3}:[0-9]{4}")
+_CADASTRAL_DIGITS: Final = re.compile(r"[0-9]{19}")
 # Latin letters that look like Ukrainian capitals, as typed on the wrong keyboard layout.
 _LOOK_ALIKES: Final = str.maketrans("ABCEHIKMOPTX", "АВСЕНІКМОРТХ")
 
@@ -141,3 +143,26 @@ def normalise_document(text: str) -> tuple[DocumentKind, str] | None:
         return DocumentKind.ID_CARD, digits
     booklet = _BOOKLET.fullmatch(compact.translate(_LOOK_ALIKES))
     return (DocumentKind.BOOKLET, f"{booklet[1]} {booklet[2]}") if booklet else None
+
+
+def normalise_cadastral_number(text: str) -> str | None:
+    """Return a parcel's number as the cadastre stores it, or None if it is none.
+
+    Settlement (ten digits of the old codifier), zone, quarter and parcel stand between colons. Spaces anywhere
+    are forgiven, and so are colons left out altogether; it has no check digit.
+    """
+    compact = "".join(text.split())
+    if _CADASTRAL_DIGITS.fullmatch(compact):
+        compact = f"{compact[:10]}:{compact[10:12]}:{compact[12:15]}:{compact[15:]}"
+    return compact if _CADASTRAL_NUMBER.fullmatch(compact) else None
+
+
+def flaw_of_cadastral_number(text: str) -> Flaw | None:
+    """Return the flaw of a cadastral number in its stored form, or None."""
+    return None if _CADASTRAL_NUMBER.fullmatch(text) else Flaw.FORMAT
+
+
+def parts_of_cadastral_number(text: str) -> tuple[str, str, str, str]:
+    """Return settlement, zone, quarter and parcel of a cadastral number without flaw."""
+    settlement, zone, quarter, parcel = text.split(":")
+    return settlement, zone, quarter, parcel

@@ -5,6 +5,7 @@ The version is 3.0.3, which every security server's import reads; `servers` name
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any, Final
 
 from registry_adapters.sdk.fields import MAX_LENGTH, FieldSpec, RecordSpec, describe
@@ -30,8 +31,12 @@ def build_openapi(service: RestService, address: str) -> dict[str, Any]:
     """Return the document of `service` at the URL `address`."""
     schemas: dict[str, Any] = {"Problem": _PROBLEM}
     paths: dict[str, Any] = {}
+    names: Counter[str] = Counter()
     for route in service.routes:
-        paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, schemas)
+        name = route.operation.function.__name__
+        names[name] += 1
+        operation_id = name if names[name] == 1 else f"{name}_{names[name]}"  # one function may have several routes
+        paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, operation_id, schemas)
     return {
         "openapi": OPENAPI_VERSION,
         "info": {"title": service.title, "version": service.version, "description": service.doc},
@@ -41,10 +46,10 @@ def build_openapi(service: RestService, address: str) -> dict[str, Any]:
     }
 
 
-def _operation(route: Route, schemas: dict[str, Any]) -> dict[str, Any]:
+def _operation(route: Route, operation_id: str, schemas: dict[str, Any]) -> dict[str, Any]:
     operation, request = route.operation, describe(route.operation.request)
     described: dict[str, Any] = {
-        "operationId": operation.function.__name__,
+        "operationId": operation_id,
         "summary": operation.title,
         "parameters": [_parameter(spec, route) for spec in request.fields if _is_parameter(spec, route)],
         "responses": {
@@ -63,13 +68,13 @@ def _operation(route: Route, schemas: dict[str, Any]) -> dict[str, Any]:
 
 
 def _is_parameter(spec: FieldSpec, route: Route) -> bool:
-    return spec.name in route.path_parameters or not route.has_body
+    return spec.json in route.path_parameters or not route.has_body
 
 
 def _parameter(spec: FieldSpec, route: Route) -> dict[str, Any]:
-    in_path = spec.name in route.path_parameters
+    in_path = spec.json in route.path_parameters
     parameter: dict[str, Any] = {
-        "name": spec.name,
+        "name": spec.json,
         "in": "path" if in_path else "query",
         "required": in_path or spec.required,
         "schema": _schema(spec, {}),
@@ -97,9 +102,9 @@ def _object(record: RecordSpec, schemas: dict[str, Any]) -> dict[str, Any]:
     properties: dict[str, Any] = {}
     for spec in record.fields:
         schema = _schema(spec, schemas)
-        properties[spec.name] = {"type": "array", "items": schema} if spec.many else schema
+        properties[spec.json] = {"type": "array", "items": schema} if spec.many else schema
     described: dict[str, Any] = {"type": "object", "properties": properties, "additionalProperties": False}
-    required = [spec.name for spec in record.fields if spec.required]
+    required = [spec.json for spec in record.fields if spec.required]
     if required:
         described["required"] = required
     if record.doc:

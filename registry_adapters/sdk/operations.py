@@ -22,6 +22,7 @@ from gateway.xroad.faults import XRoadFault
 from registry_adapters.sdk.access_log import AccessLog, Entry, Look
 from registry_adapters.sdk.context import RequestContext
 from registry_adapters.sdk.errors import InternalError, RegistryError, UnavailableError, error_of
+from registry_adapters.sdk.purposes import EVERYTHING, Purposes
 
 _log: Final = logging.getLogger(__name__)
 
@@ -31,7 +32,9 @@ class Call:
     """What an operation may use while it answers one request."""
 
     context: RequestContext
-    connection: Connection
+    connection: Connection  # reads; what an operation writes, it writes in `database.transaction()`
+    database: Database
+    clock: Clock
     looks: list[Look] = field(default_factory=list)
 
     def note(self, look: Look) -> None:
@@ -73,20 +76,24 @@ class Runner:
     database: Database
     access_log: AccessLog
     clock: Clock
+    purposes: Purposes | None = None  # None: every field goes out to whoever may call
 
     def run(self, operation: Operation, request: Any, context: RequestContext) -> Any:
-        """Return the operation's answer; its looks are durable by then. Raises RegistryError."""
+        """Return what of the operation's answer may leave; its looks are durable by then. Raises RegistryError."""
+        allowance = self.purposes.allow(operation.name, context) if self.purposes else EVERYTHING
         try:
             with self.database.reading() as connection:
-                call = Call(context, connection)
+                call = Call(context, connection, self.database, self.clock)
                 answer = operation.function(request, call)
         except SQLAlchemyError as cause:
             _log.exception("the database failed", extra={"operation": operation.name})
             raise UnavailableError("registry.database_unavailable") from cause
         if call.looks:
             now = self.clock.now()
-            self.access_log.note([Entry(now, operation.name, context, look) for look in call.looks])
-        return answer
+            self.access_log.note(
+                [Entry(now, operation.name, context, look, sealed=allowance.sealed) for look in call.looks]
+            )
+        return allowance.minimise(answer)
 
 
 def as_registry_error(cause: Exception) -> RegistryError:

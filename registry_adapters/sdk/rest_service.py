@@ -23,7 +23,7 @@ BODY_METHODS: Final = frozenset({"POST", "PUT", "PATCH"})
 MAX_PARAMETERS: Final = 100
 # Parameters in which Trembita's clients carry ids; the gateway leaves them in the query (UXP).
 UXP_PARAMETERS: Final = frozenset({"queryId", "userId"})
-_PATH_PARAMETER: Final = re.compile(r"\{([a-z_]+)\}")
+_PATH_PARAMETER: Final = re.compile(r"\{([a-z_][a-z0-9_]*)\}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +67,14 @@ class RestService:
         """Declare the decorated function for a method and a path such as `/persons/{unzr}`."""
 
         def declare(function: F) -> F:
-            self.routes.append(Route(method, path, operation_of(f"{method} {path}", function)))
+            self.add(method, path, operation_of(f"{method} {path}", function))
             return function
 
         return declare
+
+    def add(self, method: str, path: str, operation: Operation) -> None:
+        """Declare an operation as the answer to a method and path."""
+        self.routes.append(Route(method, path, operation))
 
 
 def read_query(query: bytes) -> list[tuple[str, str]]:

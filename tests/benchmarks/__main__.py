@@ -1,4 +1,4 @@
-"""Run benchmarks: `python -m tests.benchmarks [NAME…]`; without a name all but `audit`.
+"""Run benchmarks: `python -m tests.benchmarks [NAME…]`; without a name all but `audit` and `registries`.
 
 Each prints a table and writes `build/bench/NAME.json`. None fails on absolute time.
 """
@@ -14,7 +14,7 @@ from typing import Final
 
 from rich.console import Console
 
-from tests.benchmarks import audit, chain, floor, idle, large, log, report, sign, start
+from tests.benchmarks import audit, chain, floor, idle, large, log, registries, report, sign, start
 from tests.benchmarks.report import Report
 
 FOLDER: Final = Path("build/bench")
@@ -56,8 +56,11 @@ BENCHMARKS: Final[dict[str, Callable[[argparse.Namespace], Report]]] = {
         state=options.state,
         archived=options.archived,
     ),
+    "registries": lambda options: registries.run(
+        factor=options.factor, tiny=options.tiny, url=options.database, state=options.state
+    ),
 }
-ONLY_WHEN_NAMED: Final = frozenset({"audit"})  # half an hour
+ONLY_WHEN_NAMED: Final = frozenset({"audit", "registries"})  # half an hour; two gigabytes
 
 
 def parser() -> argparse.ArgumentParser:
@@ -70,13 +73,16 @@ def parser() -> argparse.ArgumentParser:
         "--factor",
         type=float,
         default=1.0,
-        help="chain, idle: this many times the usual requests; large: times 1 GiB; audit: times a million records",
+        help="chain, idle: this many times the usual requests; large: times 1 GiB; audit: times a million records; "
+        "registries: times five million persons",
     )
     parser.add_argument("--algorithm", action="append", choices=floor.FLOORS, help="chain: only this one")
     parser.add_argument("--concurrency", action="append", type=int, help="chain: only this number of callers")
-    parser.add_argument("--database", metavar="URL", help="log, audit: an empty database instead of SQLite")
+    parser.add_argument("--database", metavar="URL", help="log, audit, registries: an empty database instead of SQLite")
     parser.add_argument("--archived", type=int, metavar="N", help="audit: archive and verify about so many records")
-    parser.add_argument("--state", type=Path, help="audit: an empty folder that is kept")
+    parser.add_argument(
+        "--state", type=Path, help="audit: an empty folder that is kept; registries: a folder to fill, or filled before"
+    )
     return parser
 
 

@@ -55,7 +55,7 @@ def landscape(network: str) -> Landscape:
             Server(CONSUMER, consumer, f"{network}.2.1", (ServerClient(CLIENT),)),
             Server(PRODUCER, producer, f"{network}.3.1", (ServerClient(PROVIDER),)),
         ),
-        registry=(Registry(REGISTRY, f"{network}.3.2", 8090),),
+        registry=(Registry(REGISTRY, f"{network}.3.2", 8090, process=REGISTRY),),
         service=(
             Service(PROVIDER, "WSDL", REGISTRY, "/wsdl", "/soap", allow=(CLIENT,)),
             Service(PROVIDER, "REST", REGISTRY, "", f"/{BULK}", BULK, allow=(CLIENT,)),

@@ -18,10 +18,11 @@ from typing import Final
 import httpx
 
 from gateway.landscape.demo import free_network
-from gateway.landscape.description import moved, read_landscape
+from gateway.landscape.description import moved
 from gateway.landscape.federation import MESSAGE_PORT, Federation
 from gateway.landscape.processes import Program, wait_until
 from gateway.landscape.tour import PERSON, Tour
+from tests.core_landscape import core_landscape
 
 CALLERS: Final = 8
 START_WITHIN_S: Final = 120
@@ -108,7 +109,7 @@ class Load:
 @asynccontextmanager
 async def running_federation(state: Path) -> AsyncIterator[Federation]:
     """The demo's federation on addresses of its own; everything it started is stopped."""
-    landscape = read_landscape()
+    landscape = core_landscape()
     federation = Federation(moved(landscape, free_network(landscape)), state, lambda _: None, ENVIRONMENT)
     try:
         await federation.start()

@@ -6,17 +6,23 @@ import asyncio
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from tempfile import TemporaryDirectory
 from typing import Any
 from xml.sax.saxutils import escape
 
 import uvloop
 
 from gateway.runtime.control_server import ControlServer, Listener
-from gateway.runtime.database import Database
+from gateway.runtime.database import Database, open_database
 from gateway.xroad.identifiers import ClientId, MemberId, ServiceId, SubsystemId
 from gateway.xroad.soap.envelope import build_envelope
 from gateway.xroad.soap.headers import SoapHeaders
-from registry_adapters.demographic.app import build, prepare
+from registry_adapters.demographic.model import Person
+from registry_adapters.demographic.registry import registry
+from registry_adapters.demographic.store import find_persons
+from registry_adapters.population.wellknown import WELL_KNOWN
+from registry_adapters.sdk.persons import PersonCriterion, question_of_person
+from registry_adapters.sdk.registry import build, prepare
 from registry_adapters.settings import RegistrySettings
 
 SNAP = SubsystemId(MemberId("UA-DEMO", "GOV", "10000001"), "SNAP")
@@ -30,8 +36,25 @@ SOAP_HEADERS = {"Content-Type": "text/xml; charset=UTF-8"}
 
 def a_registry(database: Database, settings: RegistrySettings = FEW) -> Any:
     """The application over a database filled as the settings say."""
-    prepare(database, settings)
-    return build(database, settings)
+    prepare(registry, database, settings)
+    return build(registry, database, settings)
+
+
+def persons_told() -> list[Person]:
+    """The well-known persons as the registry tells them."""
+    questions = [
+        PersonCriterion(unzr=known.unzr)
+        if known.unzr
+        else PersonCriterion(rnokpp=known.rnokpp, document=None if known.rnokpp else known.documents[0].number)
+        for known in WELL_KNOWN
+    ]
+    with TemporaryDirectory() as folder:
+        database = open_database(f"sqlite:///{folder}/demographic.db")
+        prepare(registry, database, RegistrySettings(persons=len(WELL_KNOWN)))
+        with database.reading() as connection:
+            found = [find_persons(connection, question_of_person(asked).criterion) for asked in questions]
+        database.close()
+    return [held.person for (held,) in found]
 
 
 def a_question(**fields: str) -> bytes:

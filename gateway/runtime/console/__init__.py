@@ -28,7 +28,8 @@ Helpers: `page redirect download say visitor_of form_of formats_of here_of safe_
 PageError(status, text_id, **facts)` in `pages.py`, where the names stand that templates may use, and
 `form_of_query` in `forms.py`. Macros in `templates/macros.html` (`{% import "macros.html" as ui with
 context %}`): `post get field textarea select checkbox errors table row cell time facts pages mark notice
-progress`. There is no inline style and no script: the policy forbids both.
+progress`. There is no inline style and no inline script: the policy forbids both. A part that is `scripted` may load
+scripts from its `static` folder; a page that fills itself still works without them.
 
 Long work: `page(…, refresh_s=3)` and `ui.progress(label, done, total)`.
 A program for one person: `console_app(Console(OneVisitor(principal), …, signs_in=False, secure=False,

@@ -18,7 +18,7 @@ from urllib.parse import quote
 
 from fastapi import APIRouter, FastAPI
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import HTMLResponse, RedirectResponse
+from fastapi.responses import RedirectResponse
 from starlette.exceptions import HTTPException
 from starlette.formparsers import MultiPartException
 from starlette.requests import Request
@@ -65,6 +65,7 @@ SECURITY_HEADERS: Final = (
     (b"cross-origin-resource-policy", b"same-origin"),
     (b"permissions-policy", b"camera=(), geolocation=(), microphone=()"),
 )
+_SCRIPTED: Final = b"; script-src 'self'; connect-src 'self'"
 _SAFE: Final = frozenset(("GET", "HEAD", "OPTIONS"))
 
 
@@ -84,11 +85,15 @@ class ConsolePart:
     navigation: tuple[NavItem, ...] = ()
     public: frozenset[str] = frozenset()
     whole: bool = False
+    scripted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Console:
-    """What a console is made of; `secure` is whether it is served over HTTPS."""
+    """What a console is made of; `secure` is whether it is served over HTTPS.
+
+    `name_id` is the text of its name; whoever comes to `/` is led to `home` where there is one.
+    """
 
     doorkeeper: Doorkeeper
     server: Callable[[], str]
@@ -98,6 +103,8 @@ class Console:
     signs_in: bool = True
     requests_per_second: int = 20
     requests_per_minute: int = 600
+    name_id: str = "console.name"
+    home: str = "/"
 
 
 def console_app(console: Console) -> ASGIApp:
@@ -110,9 +117,10 @@ def console_app(console: Console) -> ASGIApp:
         server=console.server,
         secure=console.secure,
         signs_in=console.signs_in,
+        name_id=console.name_id,
     )
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
-    app.include_router(_start_router())
+    app.include_router(_start_router(console.home))
     for part in _longest_first(console.parts):
         app.include_router(part.router, prefix=part.prefix)
     for kind in (PageError, HTTPException, RequestValidationError, Exception):
@@ -125,12 +133,12 @@ def _longest_first(parts: Sequence[ConsolePart]) -> list[ConsolePart]:
     return sorted(parts, key=lambda part: len(part.prefix), reverse=True)
 
 
-def _start_router() -> APIRouter:
+def _start_router(home: str) -> APIRouter:
     router = APIRouter()
 
     @router.get("/")
-    def start(request: Request) -> HTMLResponse:
-        return page(request, "start.html")
+    def start(request: Request) -> Response:
+        return page(request, "start.html") if home == "/" else RedirectResponse(home, status_code=303)
 
     @router.get("/language/{code}")
     def choose_language(request: Request, code: str, next: str = "/") -> Response:
@@ -200,7 +208,9 @@ class _Door:
         request = Request(scope, receive)
         state = PageState(self._pages, self._language_of(request), None, None, Form())
         begin_page(scope, state)
-        sender = _Dressed(send, state, cacheable=static is not None)
+        part = self._part_of(scope["path"])
+        scripted = part is not None and part.scripted
+        sender = _Dressed(send, state, cacheable=static is not None, scripted=scripted)
         with logs.exchange(correlation), calling_from(scope):
             try:
                 if static is not None:
@@ -234,10 +244,13 @@ class _Door:
             await self._check_form(request, state)
         if state.visitor is None:
             return None
-        part = next((part for part in self._parts if _is_below(path, part.prefix)), None)
+        part = self._part_of(path)
         if part is not None and not is_public and not is_open_to(state.visitor.principal, part.roles, whole=part.whole):
             raise PageError(403, "console.forbidden")
         return None
+
+    def _part_of(self, path: str) -> ConsolePart | None:
+        return next((part for part in self._parts if _is_below(path, part.prefix)), None)
 
     async def _recognise(self, request: Request, state: PageState) -> None:
         secure = self._console.secure
@@ -311,19 +324,25 @@ def _replayed(receive: Receive, scope: Scope) -> Receive:
     return replayed
 
 
+def _scripted_headers() -> tuple[tuple[bytes, bytes], ...]:
+    (name, policy), *others = SECURITY_HEADERS
+    return (name, policy + _SCRIPTED), *others
+
+
 class _Dressed:
     """Adds the headers of every answer on the way out; knows whether one has begun."""
 
-    def __init__(self, send: Send, state: PageState, *, cacheable: bool) -> None:
+    def __init__(self, send: Send, state: PageState, *, cacheable: bool, scripted: bool) -> None:
         self._send = send
         self._state = state
         self._cacheable = cacheable
+        self._headers = _scripted_headers() if scripted else SECURITY_HEADERS
         self.started = False
 
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.started = True
-            own: Any = [*SECURITY_HEADERS, *self._state.headers]
+            own: Any = [*self._headers, *self._state.headers]
             if not self._cacheable:
                 own.append((b"cache-control", b"no-store"))
             message["headers"] = [*message.get("headers", ()), *own]

@@ -1,4 +1,4 @@
-"""Style sheets and pictures: served under a name that holds their hash, so a browser may keep them for ever."""
+"""Styles, scripts and pictures: served under a name that holds their hash, so a browser may keep them for ever."""
 
 from __future__ import annotations
 
@@ -11,7 +11,12 @@ from typing import Final
 from starlette.responses import Response
 
 PREFIX: Final = "/static/"
-_TYPES: Final = {"css": "text/css; charset=utf-8", "svg": "image/svg+xml", "png": "image/png"}
+_TYPES: Final = {
+    "css": "text/css; charset=utf-8",
+    "js": "text/javascript; charset=utf-8",
+    "svg": "image/svg+xml",
+    "png": "image/png",
+}
 
 
 @dataclass(frozen=True, slots=True)

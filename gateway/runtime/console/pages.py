@@ -66,6 +66,7 @@ class Pages:
     server: Callable[[], str]
     secure: bool
     signs_in: bool  # whether there are accounts: a program for one person has none
+    name_id: str  # the text of the console's name
 
 
 @dataclass(slots=True)
@@ -111,6 +112,7 @@ def pages_of(
     server: Callable[[], str],
     secure: bool,
     signs_in: bool,
+    name_id: str,
 ) -> Pages:
     """Return the pages of a console: our templates first, then those of `packages`."""
     every = list(dict.fromkeys((CONSOLE, *packages)))
@@ -122,7 +124,7 @@ def pages_of(
         lstrip_blocks=True,
         auto_reload=False,
     )
-    return Pages(environment, Assets(every), tuple(navigation), zone, server, secure, signs_in)
+    return Pages(environment, Assets(every), tuple(navigation), zone, server, secure, signs_in, name_id)
 
 
 def open_page(request_scope: Mapping[str, Any]) -> PageState:
@@ -278,6 +280,7 @@ def _context(request: Request, state: PageState, *, reloads: bool) -> dict[str, 
         "moving_url": here_of(request, **{STILL: None}),
         "reloads": reloads,
         "server": state.pages.server(),
+        "name_id": state.pages.name_id,
         "signs_in": state.pages.signs_in,
         "csrf_field": csrf.FIELD,
         "csrf_token": state.csrf_token,

@@ -43,6 +43,12 @@ class Settings:
 
 
 @dataclass(frozen=True)
+class Two:
+    first: Listener = field(default_factory=lambda: Listener(port=1))
+    second: Listener = field(default_factory=lambda: Listener(port=2))
+
+
+@dataclass(frozen=True)
 class Needy:
     name: str
 
@@ -66,6 +72,12 @@ def test_environment_overrides_the_file(tmp_path: Path) -> None:
     environ = {"GATEWAY_CONSUMER__HTTP_PORT": "2", "GATEWAY_LEVEL": "debug", "OTHER_LEVEL": "no"}
     settings = from_text(tmp_path, "[consumer]\nhttp_port = 1\ntimeout_s = 5\n", environ)
     assert (settings.consumer.http_port, settings.consumer.timeout_s, settings.level) == (2, 5, "debug")
+
+
+def test_table_keeps_the_defaults_of_its_place(tmp_path: Path) -> None:
+    file = tmp_path / "two.toml"
+    file.write_text('[second]\nhost = "::1"\n')
+    assert load(Two, file) == Two(second=Listener("::1", 2))
 
 
 def test_tables_nest_and_repeat(tmp_path: Path) -> None:

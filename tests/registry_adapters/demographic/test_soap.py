@@ -10,13 +10,12 @@ from gateway.xroad.soap.faults import parse_fault
 from gateway.xroad.soap.message import SoapFault, SoapMessage, check_consistency, parse_soap
 from gateway.xroad.soap.request_hash import insert_request_hash
 from gateway.xroad.xml import NS_SOAP11
-from registry_adapters.demographic.model import PersonAnswer
-from registry_adapters.demographic.tables import access_log
+from registry_adapters.demographic.model import MatchedBy, PersonAnswer
 from registry_adapters.sdk.access_log import AccessLog
 from registry_adapters.sdk.context import CONTEXT_NS
 from registry_adapters.sdk.fields_xml import from_xml
 from registry_adapters.sdk.identifiers import Sex
-from registry_adapters.sdk.matching import Confidence, MatchedBy
+from registry_adapters.sdk.matching import Confidence
 from tests.factories.registry import GET_PERSON, PROVIDER, SOAP_HEADERS, a_question, a_request
 
 
@@ -122,14 +121,14 @@ def test_foreign_header_block_that_must_be_understood_is_refused(http: httpx.Cli
 
 def test_look_is_in_the_access_log_with_purpose_and_ground(http: httpx.Client, filled: Database) -> None:
     blocks = (
-        f'<c:purposeIds xmlns:c="{CONTEXT_NS}">P1</c:purposeIds>'
+        f'<c:purposeIds xmlns:c="{CONTEXT_NS}">IDENTITY</c:purposeIds>'
         f'<c:legalGround xmlns:c="{CONTEXT_NS}">закон</c:legalGround></SOAP-ENV:Header>'
     )
     raw = a_request(a_question(document="МЕ 000777"), id="looked", user_id="clerk", issue="case-9")
     assert ask(http, raw.replace(b"</SOAP-ENV:Header>", blocks.encode())).status_code == 200
-    looks = [look for look in AccessLog(filled, access_log).looks_at("5") if look["message_id"] == "looked"]
+    looks = [look for look in AccessLog(filled).looks_at("5") if look["message_id"] == "looked"]
     assert [(k["user_id"], k["issue"], k["purposes"], k["legal_ground"]) for k in looks] == [
-        ("clerk", "case-9", "P1", "закон")
+        ("clerk", "case-9", "IDENTITY", "закон")
     ]
 
 

@@ -56,15 +56,23 @@ def test_zeep_needs_neither_user_nor_issue(client: Any) -> None:
     assert answer.body.person.givenName == "Андрій"
 
 
+def test_zeep_reads_who_lives_at_an_address(client: Any) -> None:
+    headers = {**HEADERS, "service": {**HEADERS["service"], "serviceCode": "GetResidents"}}  # type: ignore[dict-item]
+    home = {"katottg": "UA46060250010015970", "street": "вул. Івана Франка", "building": "7", "apartment": "2"}
+    answer = client.service.GetResidents(**home, _soapheaders=headers)
+    assert (answer.body.count, answer.body.truncated) == (2, False)
+    assert [one.givenName for one in answer.body.residents] == ["Андрій", "Софія"]
+
+
 def test_zeep_gets_a_fault_for_no_criterion(client: Any) -> None:
     with pytest.raises(zeep.exceptions.Fault) as caught:
         client.service.GetPerson(_soapheaders=HEADERS)
     assert caught.value.code == "Client.no_criterion"
 
 
-def test_description_names_one_operation_and_its_version(client: Any, url: str) -> None:
+def test_description_names_the_operations_and_the_address(client: Any, url: str) -> None:
     binding = next(iter(client.wsdl.bindings.values()))
-    assert list(binding._operations) == ["GetPerson"]
+    assert list(binding._operations) == ["GetPerson", "GetResidents"]
     port = client.wsdl.services["DemographicRegistry"].ports["Port"]
     assert port.binding_options["address"] == f"{url}/soap"
     assert PROVIDER.subsystem_code == "DEMOGRAPHIC"

@@ -9,11 +9,11 @@ import pytest
 from gateway.runtime.clock import SystemClock
 from gateway.runtime.database import Database, open_database
 from gateway.xroad.soap.faults import parse_fault
-from registry_adapters.demographic.app import build
-from registry_adapters.demographic.tables import access_log
+from registry_adapters.demographic.registry import registry
 from registry_adapters.sdk.access_log import AccessLog
-from registry_adapters.sdk.app import Registry, build_app
+from registry_adapters.sdk.app import Served, build_app
 from registry_adapters.sdk.operations import Call, Runner
+from registry_adapters.sdk.registry import build
 from registry_adapters.sdk.rest_service import RestService
 from registry_adapters.sdk.soap_service import SoapService
 from tests.factories.registry import FEW, REST_HEADERS, SOAP_HEADERS, a_question, a_registry, a_request, served
@@ -31,8 +31,8 @@ def an_app_that_breaks(database: Database) -> object:
     def break_down(asked: Nothing, call: Call) -> Nothing:
         raise ZeroDivisionError("the password is hunter2")
 
-    runner = Runner(database, AccessLog(database, access_log), SystemClock())
-    return build_app(Registry(soap, rest, runner, language="uk"))
+    runner = Runner(database, AccessLog(database), SystemClock())
+    return build_app(Served(soap, rest, runner, language="uk"))
 
 
 @pytest.fixture
@@ -57,11 +57,11 @@ def test_both_kinds_of_database_answer_alike(database: Database) -> None:
     assert (soap.status_code, rest.status_code) == (200, 200)
     assert "3288701236" in soap.text
     assert rest.json()["person"]["rnokpp"] == "3288701236"
-    assert len(AccessLog(database, access_log).looks_at("2")) == 2
+    assert len(AccessLog(database).looks_at("2")) == 2
 
 
 def test_unreachable_database_is_said_in_every_form(unreachable: Database) -> None:
-    with served(build(unreachable, FEW)) as url:
+    with served(build(registry, unreachable, FEW)) as url:
         health = httpx.get(f"{url}/health", trust_env=False)
         rest = httpx.get(f"{url}/persons?unzr=19910824-00026", headers=REST_HEADERS, trust_env=False)
         soap = httpx.post(

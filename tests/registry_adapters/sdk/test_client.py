@@ -14,14 +14,13 @@ from gateway.xroad.faults import MalformedMessage, RemoteFault, ServiceFailed
 from gateway.xroad.soap.faults import build_soap_fault
 from gateway.xroad.soap.message import SoapMessage, parse_soap
 from gateway.xroad.soap.request_hash import insert_request_hash
-from registry_adapters.demographic.app import prepare
 from registry_adapters.demographic.model import PersonAnswer, PersonQuestion
-from registry_adapters.demographic.soap import service as demographic
-from registry_adapters.demographic.tables import access_log
+from registry_adapters.demographic.registry import registry
 from registry_adapters.sdk.access_log import AccessLog
 from registry_adapters.sdk.client import Protocol, Reason, XRoadClient
 from registry_adapters.sdk.fields_xml import to_xml
 from registry_adapters.sdk.operations import Runner
+from registry_adapters.sdk.registry import prepare
 from registry_adapters.sdk.soap_service import answer_soap
 from registry_adapters.settings import RegistrySettings
 from tests.factories.registry import GET_PERSON, NAMESPACE, PROVIDER, SNAP
@@ -38,8 +37,8 @@ def a_client(handler: Handler, **options: object) -> XRoadClient:
 @pytest.fixture
 def runner(tmp_path: Path) -> Iterator[Runner]:
     database = open_database(f"sqlite:///{tmp_path}/r.db")
-    prepare(database, RegistrySettings(persons=10))
-    yield Runner(database, AccessLog(database, access_log), SystemClock())
+    prepare(registry, database, RegistrySettings(persons=10))
+    yield Runner(database, AccessLog(database), SystemClock())
     database.close()
 
 
@@ -50,7 +49,7 @@ def security_server(runner: Runner) -> Handler:
     def answer(request: httpx.Request) -> httpx.Response:
         asked = parse_soap(request.content, request.headers["content-type"])
         assert isinstance(asked, SoapMessage)
-        raw = answer_soap(demographic, asked.raw, "text/xml", runner)
+        raw = answer_soap(registry.soap, asked.raw, "text/xml", runner)
         return httpx.Response(200, content=insert_request_hash(raw, asked.digest), headers={"content-type": "text/xml"})
 
     return answer

@@ -14,11 +14,14 @@ from registry_adapters.sdk.identifiers import (
     birth_date_of_unzr,
     build_rnokpp,
     build_unzr,
+    flaw_of_cadastral_number,
     flaw_of_edrpou,
     flaw_of_katottg,
     flaw_of_rnokpp,
     flaw_of_unzr,
+    normalise_cadastral_number,
     normalise_document,
+    parts_of_cadastral_number,
     sex_of_rnokpp,
 )
 
@@ -157,3 +160,36 @@ def test_any_other_check_digit_of_a_unzr_is_a_flaw(born: date, serial: int, shif
 def test_any_text_has_a_verdict(text: str) -> None:
     for verdict in (flaw_of_unzr, flaw_of_rnokpp, flaw_of_edrpou, flaw_of_katottg, normalise_document):
         verdict(text)
+
+
+@pytest.mark.parametrize(
+    ("typed", "stored"),
+    [
+        ("5322080400:00:001:1205", "5322080400:00:001:1205"),
+        (" 5322080400 : 00 : 001 : 1205 ", "5322080400:00:001:1205"),
+        ("5322080400:00:001:\u00a01205", "5322080400:00:001:1205"),
+        ("5322080400 00 001 1205", "5322080400:00:001:1205"),
+        ("5322080400000011205", "5322080400:00:001:1205"),
+        ("5322080400:00:001:120", None),
+        ("5322080400:00:0011205", None),
+        ("5322080400-00-001-1205", None),
+        ("532208040x:00:001:1205", None),
+        ("\u0665322080400:00:001:1205", None),
+        ("", None),
+    ],
+)
+def test_cadastral_number_is_brought_to_its_stored_form(typed: str, stored: str | None) -> None:
+    assert normalise_cadastral_number(typed) == stored
+
+
+def test_cadastral_number_has_four_parts() -> None:
+    assert parts_of_cadastral_number("5322080400:00:001:1205") == ("5322080400", "00", "001", "1205")
+
+
+@given(st.text(max_size=25) | st.text("0123456789: ", max_size=25))
+def test_normalised_cadastral_number_is_flawless_and_stays_as_it_is(text: str) -> None:
+    number = normalise_cadastral_number(text)
+    if number is None:
+        assert flaw_of_cadastral_number(text) is Flaw.FORMAT
+    else:
+        assert (flaw_of_cadastral_number(number), normalise_cadastral_number(number)) == (None, number)

@@ -6,17 +6,17 @@ from typing import Any
 import pytest
 import yaml
 
-from registry_adapters.demographic.model import PersonAnswer
-from registry_adapters.demographic.rest import service
-from registry_adapters.demographic.wellknown import WELL_KNOWN
+from registry_adapters.demographic.model import MatchedBy, PersonAnswer
+from registry_adapters.demographic.registry import registry
 from registry_adapters.sdk.fields import to_json
-from registry_adapters.sdk.matching import Confidence, MatchedBy
+from registry_adapters.sdk.matching import Confidence
 from registry_adapters.sdk.openapi import build_openapi
+from tests.factories.registry import persons_told
 
 
 @pytest.fixture(scope="module")
 def document() -> dict[str, Any]:
-    return build_openapi(service, "http://registry.example")
+    return build_openapi(registry.rest, "http://registry.example")
 
 
 def nodes(value: Any) -> Iterator[dict[str, Any]]:
@@ -67,7 +67,8 @@ def test_document_says_title_version_and_one_address(document: dict[str, Any]) -
 
 def test_every_route_is_described(document: dict[str, Any]) -> None:
     described = {(method.upper(), path) for path, item in document["paths"].items() for method in item}
-    assert described == {("GET", "/persons"), ("POST", "/persons/search"), ("GET", "/persons/{unzr}")}
+    persons = {("GET", "/persons"), ("POST", "/persons/search"), ("GET", "/persons/{unzr}")}
+    assert described == {*persons, ("GET", "/residents")}
 
 
 def test_every_reference_leads_somewhere(document: dict[str, Any]) -> None:
@@ -97,10 +98,10 @@ def test_every_operation_describes_its_problem(document: dict[str, Any]) -> None
             assert "application/problem+json" in operation["responses"]["default"]["content"]
 
 
-@pytest.mark.parametrize("person", WELL_KNOWN, ids=lambda person: person.surname)
-def test_answers_are_as_described(document: dict[str, Any], person: Any) -> None:
-    answer = PersonAnswer(True, MatchedBy.UNZR, 1, False, Confidence.EXACT, ("unzr_date",), person)
-    check(document, {"$ref": "#/components/schemas/PersonAnswer"}, to_json(answer))
+def test_answers_are_as_described(document: dict[str, Any]) -> None:
+    for person in persons_told():
+        answer = PersonAnswer(True, MatchedBy.UNZR, 1, False, Confidence.EXACT, ("unzr_date",), person)
+        check(document, {"$ref": "#/components/schemas/PersonAnswer"}, to_json(answer))
 
 
 def test_yaml_and_json_are_the_same_document(document: dict[str, Any]) -> None:

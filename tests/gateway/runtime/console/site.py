@@ -49,6 +49,7 @@ class Site:
                 "/things/keep", self._keep(), PACKAGE, keepers, (NavItem("/things/keep", "console.skip", keepers),)
             ),
             ConsolePart("/open", self._open(), PACKAGE, public=frozenset(("/open",))),
+            ConsolePart("/moving", self._open(), PACKAGE, public=frozenset(("/moving",)), scripted=True),
         ]
         return console_app(Console(self, lambda: "UA/GOV/1/SS1", parts, requests_per_second=self.per_second))
 

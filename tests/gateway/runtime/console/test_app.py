@@ -75,6 +75,15 @@ async def test_policy_allows_no_script_and_no_inline_style(site: Site) -> None:
     assert re.search(r"<script|<style|\sstyle=|\son[a-z]+=|javascript:", text) is None
 
 
+async def test_only_a_scripted_part_may_load_scripts_and_only_ours(site: Site) -> None:
+    async with site.client("KEEPER") as http:
+        policies = [
+            (await http.get(path)).headers["content-security-policy"] for path in ("/moving", "/moving/no", "/open")
+        ]
+    assert [policy.partition("; script-src ")[2] for policy in policies] == [*["'self'; connect-src 'self'"] * 2, ""]
+    assert all(policy.startswith(dict(SECURITY_HEADERS)[b"content-security-policy"].decode()) for policy in policies)
+
+
 async def test_form_with_its_token_is_carried_out(site: Site) -> None:
     async with site.client("READER") as http:
         token = await token_in(http, "/things")
@@ -249,3 +258,13 @@ async def test_program_for_one_person_is_entered_by_its_key() -> None:
         assert (await http.get("/things")).status_code == 404
         assert "auditor" in (await http.get("/")).text
     assert site.seen == []
+
+
+async def test_a_console_with_a_home_leads_there_and_has_its_own_name() -> None:
+    site = Site()
+    console = Console(site, lambda: "SS1", [], name_id="console.welcome", home="/things")
+    transport = httpx.ASGITransport(console_app(console))
+    async with httpx.AsyncClient(transport=transport, base_url="https://ss.test") as http:
+        assert (await http.get("/")).headers["location"] == "/things"
+        text = (await http.get("/language/xx", headers={"Accept-Language": "en"})).text
+    assert "Surma security server</a>" in text

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from registry_adapters.demographic.names import FEMALE_NAMES, MALE_NAMES, SURNAMES, patronymic, womans_form
+from registry_adapters.population.names import FEMALE_NAMES, MALE_NAMES, SURNAMES, patronymic, womans_form
 from registry_adapters.sdk.identifiers import Sex
 
 UKRAINIAN = re.compile(r"[А-ЩЬЮЯЄІЇҐ][а-щьюяєіїґ']+")

@@ -1,0 +1,47 @@
+"""`surma citizen`: the citizen's pages, the holders' queue and who answers in it, the test identity provider."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(help="Citizen's view: what was asked about a person.", no_args_is_help=True)
+
+State = Annotated[Path, typer.Option("--state", help="Folder of the SQLite database and of the audit log.")]
+ConfigFile = Annotated[Path | None, typer.Option("--config", help="citizen.toml.", exists=True, dir_okay=False)]
+Host = Annotated[str | None, typer.Option("--host", help="Address to listen on.")]
+Port = Annotated[int | None, typer.Option("--port", min=1, max=65535)]
+
+
+@app.command()
+def serve(state: State = Path("state"), host: Host = None, port: Port = None, config: ConfigFile = None) -> None:
+    """Serve the citizen's pages and the holders' queue; prints a line for each when they take requests."""
+    from registry_adapters.cli import citizen_serving
+
+    citizen_serving.serve(citizen_serving.settings_of(config), state, {"host": host, "port": port})
+
+
+@app.command()
+def identity(host: Host = None, port: Port = None, config: ConfigFile = None) -> None:
+    """Serve the test identity provider, which lets anybody sign in as anybody listed; for demonstrations only."""
+    from registry_adapters.cli import citizen_serving
+
+    citizen_serving.serve_identity(citizen_serving.settings_of(config), {"host": host, "port": port})
+
+
+@app.command()
+def holder(
+    name: Annotated[str, typer.Argument(help="Name to sign in with.")],
+    scope: Annotated[str, typer.Argument(help="Whose queue: INSTANCE/CLASS/CODE[/SUBSYSTEM], or * for all.")],
+    password_file: Annotated[
+        Path | None, typer.Option("--password-file", help="File that holds the password; - for standard input.")
+    ] = None,
+    state: State = Path("state"),
+    config: ConfigFile = None,
+) -> None:
+    """Let somebody answer the requests for correction of a holder; without a file a password is made and printed."""
+    from registry_adapters.cli import citizen_serving
+
+    citizen_serving.add_holder(citizen_serving.settings_of(config), state, name, scope, password_file)

@@ -1,0 +1,148 @@
+"""What the verbs of `surma citizen` do."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import os
+import secrets
+import signal
+import sys
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import typer
+import uvloop
+from sqlalchemy.exc import IntegrityError
+
+from gateway.runtime import logs, settings
+from gateway.runtime.accounts import store_users
+from gateway.runtime.accounts.model import EVERYTHING, Grant
+from gateway.runtime.accounts.passwords import Passwords, WeakPassword, check_password
+from gateway.runtime.accounts.sign_in import user_name
+from gateway.runtime.audit.model import Deed
+from gateway.runtime.audit.trail import Trail
+from gateway.runtime.clock import SystemClock
+from gateway.runtime.control_server import ControlServer, Listener
+from gateway.runtime.database import Database, open_database
+from gateway.runtime.texts import render
+from registry_adapters.citizen.app import build, prepare
+from registry_adapters.citizen.model import HOLDER
+from registry_adapters.citizen.settings import CitizenSettings, client_id
+from registry_adapters.citizen_identity.app import build_identity
+from registry_adapters.citizen_identity.settings import IdentitySettings
+
+ENVIRONMENT_PREFIX: Final = "CITIZEN"
+POOL: Final = 16
+
+
+@dataclass(frozen=True, slots=True)
+class CitizenFile:
+    """What `citizen.toml` holds."""
+
+    site: CitizenSettings = field(default_factory=CitizenSettings)
+    identity: IdentitySettings = field(default_factory=IdentitySettings)
+
+
+def settings_of(config: Path | None) -> CitizenFile:
+    """Return the settings: defaults, file, environment."""
+    try:
+        return settings.load(CitizenFile, config, os.environ, prefix=ENVIRONMENT_PREFIX)
+    except ValueError as cause:
+        raise typer.BadParameter(str(cause)) from cause
+
+
+def serve(chosen: CitizenFile, state: Path, changes: Mapping[str, Any]) -> None:
+    """Serve citizens and holders until told to stop."""
+    logs.configure()
+    site_settings = _changed(chosen.site, changes)
+    database = _open(site_settings, state)
+    try:
+        prepare(database)
+        with build(database, site_settings, state) as site:
+            citizens = Listener(site.citizens, site_settings.host, site_settings.port, name="citizen")
+            holders = Listener(site.holders, site_settings.holders_host, site_settings.holders_port, name="holders")
+            _run(citizens, holders)
+    finally:
+        database.close()
+
+
+def serve_identity(chosen: CitizenFile, changes: Mapping[str, Any]) -> None:
+    """Serve the test identity provider until told to stop."""
+    logs.configure()
+    identity = _changed(chosen.identity, changes)
+    _run(Listener(build_identity(identity), identity.host, identity.port, name="identity"))
+
+
+def add_holder(chosen: CitizenFile, state: Path, name: str, scope: str, password_file: Path | None) -> None:
+    """Make a user of the holders' queue."""
+    database = _open(chosen.site, state)
+    try:
+        prepare(database)
+        wanted, made = user_name(name), secrets.token_urlsafe(16)
+        if scope != EVERYTHING:
+            client_id(scope)
+        password = made if password_file is None else _read(password_file)
+        check_password(password, wanted)
+        clock = SystemClock()
+        deed = Deed("Add user", wanted, auth="Command line", data={"role": HOLDER, "scope": scope})
+        _trail(state, clock).write(deed)
+        with database.transaction() as tx:
+            user = store_users.add_user(tx, wanted, Passwords().hash(password), clock.now())
+            store_users.add_grant(tx, user, Grant(HOLDER, scope))
+    except WeakPassword as weakness:
+        raise typer.BadParameter(render(weakness.text_id, weakness.facts)) from None
+    except ValueError as cause:
+        raise typer.BadParameter(str(cause)) from cause
+    except IntegrityError:
+        typer.echo(f"there is a user {name} already", err=True)
+        raise typer.Exit(3) from None
+    finally:
+        database.close()
+    typer.echo(f"The user {wanted} may answer requests to {scope}.")
+    if password_file is None:
+        typer.echo(made)
+
+
+def _trail(state: Path, clock: SystemClock) -> Trail:
+    folder = state / "audit"
+    folder.mkdir(parents=True, exist_ok=True)
+    return Trail(folder, clock)
+
+
+def _read(file: Path) -> str:
+    return (sys.stdin.read() if str(file) == "-" else file.read_text(encoding="utf-8")).strip("\r\n")
+
+
+def _changed(chosen: Any, changes: Mapping[str, Any]) -> Any:
+    return dataclasses.replace(chosen, **{name: value for name, value in changes.items() if value is not None})
+
+
+def _open(chosen: CitizenSettings, state: Path) -> Database:
+    try:
+        return open_database(chosen.database_url or f"sqlite:///{(state / 'citizen.db').absolute()}", pool_size=POOL)
+    except ValueError as cause:
+        raise typer.BadParameter(str(cause)) from cause
+
+
+def _run(*listeners: Listener) -> None:
+    try:
+        uvloop.run(_serve(listeners))
+    except OSError as cause:
+        typer.echo(cause.strerror or str(cause), err=True)
+        raise typer.Exit(1) from cause
+
+
+async def _serve(listeners: tuple[Listener, ...]) -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    async with AsyncExitStack() as servers:
+        for listener in listeners:
+            server = await servers.enter_async_context(ControlServer(listener))
+            sys.stdout.write(f"ready {listener.name} {server.url}\n")
+        sys.stdout.flush()
+        await stop.wait()

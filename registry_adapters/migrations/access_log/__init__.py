@@ -1,0 +1,1 @@
+"""Schema of the access log, the same in every registry."""

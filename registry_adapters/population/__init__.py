@@ -1,0 +1,1 @@
+"""The synthetic population that all registries' data are drawn from, so that they agree with one another."""
