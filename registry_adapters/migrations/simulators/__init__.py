@@ -1,0 +1,1 @@
+"""Schema of a simulator; each keeps it in its own database."""

@@ -1,0 +1,1 @@
+"""Registries in small: each a declaration of its records and operations, and a seed."""

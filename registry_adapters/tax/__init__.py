@@ -1,0 +1,1 @@
+"""Tax registry: taxpayers, arrears, sole traders, and incomes by quarter and source. Synthetic data."""
