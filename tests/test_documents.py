@@ -21,6 +21,7 @@ from gateway.landscape.description import read_landscape
 from gateway.landscape.tour import Tour
 from gateway.settings import GatewaySettings
 from registry_adapters.settings import RegistrySettings
+from registry_adapters.snap.settings import SnapSettings
 
 ROOT = Path(__file__).resolve().parent.parent
 README, TWIN = ROOT / "README.md", ROOT / "README.uk.md"
@@ -170,8 +171,9 @@ def test_both_readmes_have_the_same_lines_to_paste() -> None:
 
 def test_both_readmes_link_to_the_same_places() -> None:
     here, there = (set(LINK.findall(prose(path))) for path in (README, TWIN))
-    assert here - there == {"README.uk.md", "docs/auditors.md"}
-    assert there - here == {"README.md", "docs/auditors.uk.md"}  # the walk is there in both languages as well
+    assert here - there == {"README.uk.md", "docs/auditors.md", "docs/expose-a-registry.md"}
+    # what else is there in both languages
+    assert there - here == {"README.md", "docs/auditors.uk.md", "docs/expose-a-registry.uk.md"}
 
 
 def test_readme_has_the_lines_that_the_demo_prints() -> None:
@@ -210,6 +212,7 @@ def shown(value: Any) -> str:
         ("docs/operations/security-server.md", GatewaySettings),
         ("docs/operations/central-services.md", CentralSettings),
         ("docs/operations/registries.md", RegistrySettings),
+        ("docs/operations/counter.md", SnapSettings),
     ],
 )
 def test_settings_are_told_with_their_defaults(document: str, settings: type[Any]) -> None:

@@ -15,8 +15,9 @@ from typing import Final
 from rich.console import Console
 from rich.table import Table
 
-from gateway.landscape.description import Landscape, moved, read_landscape
+from gateway.landscape.description import Auditor, Clerk, Holder, Landscape, moved, read_landscape
 from gateway.landscape.federation import MESSAGE_PORT, OCSP_PORT, Federation, PortsTaken, Report
+from gateway.landscape.portals import PROGRAM_OF, url_of
 from gateway.landscape.ports import taken_ports
 from gateway.landscape.processes import ProgramEnded
 from gateway.landscape.tour import Tour, TourResult, as_json
@@ -155,8 +156,13 @@ def _show(console: Console, federation: Federation, took_s: float) -> None:
     for server in landscape.server:
         ports = f"{server.http_port}/{server.https_port} systems · {MESSAGE_PORT} servers · {OCSP_PORT} OCSP"
         places[server.code] = (server.address, f"{ports} · {server.admin_port} admin")
-    for registry in landscape.registry:
-        places[f"registry {registry.name}"] = (registry.address, f"{registry.port} SOAP, REST")
+    for process, registries in landscape.processes.items():
+        listed = ", ".join(f"{one.port} {one.name}" for one in registries)
+        places[process] = (", ".join(dict.fromkeys(one.address for one in registries)), listed)
+    for name in federation.portals:
+        pages = [one for one in landscape.portal if PROGRAM_OF.get(one.name, one.name) == name]
+        listed = ", ".join(f"{one.port} {one.name}" for one in pages)
+        places[name] = (", ".join(one.address for one in pages), listed)
     for program in federation.programs:
         address, ports = places[program.name]
         table.add_row(program.name, address, ports, str(program.pid), f"{memory[program.name]:.0f}")
@@ -174,12 +180,26 @@ def _show(console: Console, federation: Federation, took_s: float) -> None:
         f"unzip -o evidence.zip && surma verify demo-rest-*.asice --history {history} --anchor {federation.anchor()}",
         soft_wrap=True, highlight=False, markup=False,
     )  # fmt: skip
-    for auditor in landscape.auditor:
-        console.print("\n[bold]Look at the evidence as an auditor[/bold] (the certificate is the server's own):\n")
-        console.print(federation.sign_in_page(auditor), soft_wrap=True, highlight=False, markup=False)
-        secret = federation.password_file(auditor).read_text().strip()
-        console.print(f"user {auditor.name}, password {secret}", soft_wrap=True, highlight=False, markup=False)
+    _show_pages(console, federation)
     console.print("\nCtrl-C stops everything.")
+
+
+def _show_pages(console: Console, federation: Federation) -> None:
+    """Say where people sign in, and as whom."""
+    landscape = federation.landscape
+    portals = {portal.name: url_of(portal) for portal in landscape.portal}
+    pages = [("auditors", federation.sign_in_page(one), _account(federation, one)) for one in landscape.auditor]
+    pages += [("SNAP counter", portals["snap"], _account(federation, one)) for one in landscape.clerk]
+    if "citizen" in portals:
+        pages.append(("citizens", portals["citizen"], "sign in as one of the persons that the test provider lists"))
+    pages += [("holders of registries", portals["holders"], _account(federation, one)) for one in landscape.holder]
+    console.print("\n[bold]Pages for people[/bold] (certificates of https are the programs' own):\n")
+    for who, url, account in pages:
+        console.print(f"{who}: {url}\n  {account}", soft_wrap=True, highlight=False, markup=False)
+
+
+def _account(federation: Federation, person: Auditor | Clerk | Holder) -> str:
+    return f"user {person.name}, password {federation.password_file(person).read_text().strip()}"
 
 
 def _show_result(

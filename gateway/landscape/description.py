@@ -15,6 +15,7 @@ from gateway.runtime.settings import SettingsError, load
 DEFAULT_FILE: Final = Path(__file__).resolve().parent.parent.parent / "config" / "landscape.toml"
 PACKAGED_FILE: Final = Path(__file__).resolve().parent / "landscape.toml"
 SERVICE_TYPES: Final = ("WSDL", "REST", "OPENAPI3")
+PORTALS: Final = ("snap", "identity", "citizen", "holders")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,11 +85,37 @@ class Auditor:
 
 @dataclass(frozen=True, slots=True)
 class Registry:
-    """A registry adapter and where it listens."""
+    """A registry adapter and where it listens; those of one `process` run together."""
 
     name: str
     address: str
     port: int
+    process: str = "registries"
+
+
+@dataclass(frozen=True, slots=True)
+class Portal:
+    """Pages for people, one of PORTALS, and where they are served."""
+
+    name: str
+    address: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class Clerk:
+    """Somebody who works at the counter of a centre."""
+
+    name: str
+    centre: str
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Somebody who answers for the registries within `scope`, `CLASS/CODE[/SUBSYSTEM]`."""
+
+    name: str
+    scope: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +144,10 @@ class Landscape:
     member: tuple[Member, ...] = ()
     server: tuple[Server, ...] = ()
     registry: tuple[Registry, ...] = ()
+    persons: int = 1_000  # synthetic persons in each registry
+    portal: tuple[Portal, ...] = ()
+    clerk: tuple[Clerk, ...] = ()
+    holder: tuple[Holder, ...] = ()
     service: tuple[Service, ...] = field(default=())
     auditor: tuple[Auditor, ...] = ()
 
@@ -141,11 +172,23 @@ class Landscape:
                 return registry
         raise LookupError(f"there is no registry {name}")
 
+    def portal_named(self, name: str) -> Portal | None:
+        """Return the portal of this name, if there is one."""
+        return next((portal for portal in self.portal if portal.name == name), None)
+
+    @property
+    def processes(self) -> dict[str, list[Registry]]:
+        """The registries by the process that serves them."""
+        found: dict[str, list[Registry]] = {}
+        for registry in self.registry:
+            found.setdefault(registry.process, []).append(registry)
+        return found
+
     @property
     def addresses(self) -> tuple[str, ...]:
         """Every address that a program of this landscape listens on."""
-        places: tuple[Central | Trust | Server | Registry, ...]
-        places = (self.central, self.trust, *self.server, *self.registry)
+        places: tuple[Central | Trust | Server | Registry | Portal, ...]
+        places = (self.central, self.trust, *self.server, *self.registry, *self.portal)
         return tuple(dict.fromkeys(place.address for place in places))
 
 
@@ -177,6 +220,14 @@ def _checks(landscape: Landscape) -> Iterator[tuple[str, Callable[[], object]]]:
         yield f"auditor[{number}].scope", partial(_parts, auditor.scope, 2, 3)
     for number, registry in enumerate(landscape.registry):
         yield f"registry[{number}].address", partial(ipaddress.IPv4Address, registry.address)
+    for number, portal in enumerate(landscape.portal):
+        yield f"portal[{number}].address", partial(ipaddress.IPv4Address, portal.address)
+        yield f"portal[{number}].name", partial(_portal_name, portal)
+    for number, _ in enumerate(landscape.clerk):
+        yield f"clerk[{number}]", partial(_needs_portal, landscape, "snap")
+    for number, holder in enumerate(landscape.holder):
+        yield f"holder[{number}]", partial(_needs_portal, landscape, "holders")
+        yield f"holder[{number}].scope", partial(_parts, holder.scope, 2, 3)
     for number, service in enumerate(landscape.service):
         yield f"service[{number}].type", partial(_service_type, service)
         yield f"service[{number}].client", partial(landscape.server_of, service.client)
@@ -190,6 +241,16 @@ def _parts(identifier: str, *counts: int) -> None:
     if len(parts) not in counts or not all(parts):
         form = "CLASS/CODE/SUBSYSTEM" if 3 in counts else "CLASS/CODE"
         raise ValueError(f"{identifier!r} is not of the form {form}")
+
+
+def _needs_portal(landscape: Landscape, name: str) -> None:
+    if landscape.portal_named(name) is None:
+        raise ValueError(f"there is no portal {name} to sign in at")
+
+
+def _portal_name(portal: Portal) -> None:
+    if portal.name not in PORTALS:
+        raise ValueError(f"{portal.name!r} is not one of {', '.join(PORTALS)}")
 
 
 def _service_type(service: Service) -> None:
@@ -221,4 +282,5 @@ def moved(landscape: Landscape, network: str) -> Landscape:
         trust=dataclasses.replace(landscape.trust, address=move(landscape.trust.address)),
         server=tuple(dataclasses.replace(one, address=move(one.address)) for one in landscape.server),
         registry=tuple(dataclasses.replace(one, address=move(one.address)) for one in landscape.registry),
+        portal=tuple(dataclasses.replace(one, address=move(one.address)) for one in landscape.portal),
     )

@@ -11,12 +11,21 @@ import os
 import secrets
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Final
 
 from gateway.landscape.central import onboard_central
-from gateway.landscape.description import Auditor, Landscape, Registry, Server
+from gateway.landscape.description import Auditor, Clerk, Holder, Landscape, Registry, Server
+from gateway.landscape.portals import (
+    COMMANDS,
+    CONFIGURED,
+    PROGRAM_OF,
+    STATELESS,
+    citizen_settings,
+    environment_of,
+    environment_of_registry,
+)
 from gateway.landscape.ports import TakenPort, taken_ports
 from gateway.landscape.processes import Program, stop_all, wait_until
 from gateway.landscape.server import ServerOnboarding
@@ -56,12 +65,15 @@ class Federation:
         self.central = self._central_program()
         self.trust = self._trust_program()
         self.servers = {server.code: self._server_program(server) for server in landscape.server}
-        self.registries = {registry.name: self._registry_program(registry) for registry in landscape.registry}
+        self.registries = {name: self._registries_program(name, those) for name, those in landscape.processes.items()}
+
+        self.portals = {one.name: self._portal_program(one.name) for one in landscape.portal if one.name in COMMANDS}
 
     @property
     def programs(self) -> list[Program]:
         """Every program, in the order of starting."""
-        return [self.trust, self.central, *self.registries.values(), *self.servers.values()]
+        first = [self.trust, self.central, *self.servers.values()]
+        return [*first, *self.registries.values(), *self.portals.values()]
 
     async def start(self) -> None:
         """Start and onboard everything. Raises PortsTaken, ProgramEnded, TimeoutError, AdminRequestFailed."""
@@ -70,11 +82,16 @@ class Federation:
             raise PortsTaken(taken)
         self.state.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._make_pins()
+        self._citizen_file().write_text(citizen_settings(self.landscape), encoding="utf-8")
         self._report("starting the programs")
         for program in self.programs:
             program.start()
-        await asyncio.gather(*(self._wait(program, port) for program, port in self._main_ports()))
-        await self._onboard()
+        serving = asyncio.gather(*(self._wait(program, place) for program, place in self._outer_ports()))
+        try:
+            await asyncio.gather(*(self._wait(program, place) for program, place in self._inner_ports()))
+            await self._onboard(serving)
+        finally:
+            serving.cancel()
 
     def stop(self) -> None:
         """Stop every program."""
@@ -89,14 +106,19 @@ class Federation:
         """The state directory of a security server."""
         return self.state / f"server-{code}"
 
+    def portal_state(self, name: str) -> Path:
+        """The state directory of a program with pages."""
+        return self.state / f"portal-{name}"
+
     def sign_in_page(self, auditor: Auditor) -> str:
         """Where an auditor signs in."""
         server = self.landscape.server_named(auditor.server)
         return f"https://{server.address}:{server.admin_port}/audit"
 
-    def password_file(self, auditor: Auditor) -> Path:
-        """The password of an auditor, made at the first start and the same ever after."""
-        return self.state / f"password-{auditor.server}-{auditor.name}"
+    def password_file(self, person: Auditor | Clerk | Holder) -> Path:
+        """The password of somebody who signs in, made at the first start and the same ever after."""
+        place = {Auditor: getattr(person, "server", ""), Clerk: "snap", Holder: "holders"}[type(person)]
+        return self.state / f"password-{place}-{person.name}"
 
     def anchor(self) -> Path:
         """The configuration anchor, written while onboarding, for offline verification."""
@@ -139,21 +161,26 @@ class Federation:
         }
         return self._program(server.code, ["gateway", "serve"], environment, self.server_state(server.code))
 
-    def _registry_program(self, registry: Registry) -> Program:
-        command = [
-            "registry_adapters",
-            "serve",
-            registry.name,
-            "--host",
-            registry.address,
-            "--port",
-            str(registry.port),
-        ]
-        return self._program(f"registry {registry.name}", command, {}, self.state / f"registry-{registry.name}")
+    def _registries_program(self, process: str, registries: Sequence[Registry]) -> Program:
+        environment: dict[str, str] = {}
+        for registry in registries:
+            environment |= environment_of_registry(self.landscape, registry)
+        command = ["registry_adapters", "serve", *(registry.name for registry in registries)]
+        return self._program(process, command, environment, self.state / process)
 
-    def _program(self, name: str, command: list[str], environment: dict[str, str], state: Path) -> Program:
-        log = self.state / "logs" / f"{name.replace(' ', '-')}.log"
-        return Program(name, [*command, "--state", str(state)], log, {**environment, **self._extra})
+    def _portal_program(self, name: str) -> Program:
+        state = None if name in STATELESS else self.portal_state(name)
+        configured = ("--config", str(self._citizen_file())) if name in CONFIGURED else ()
+        environment = environment_of(self.landscape, name)
+        return self._program(name, (*COMMANDS[name], *configured), environment, state)
+
+    def _citizen_file(self) -> Path:
+        return self.state / "citizen.toml"
+
+    def _program(self, name: str, command: Sequence[str], environment: dict[str, str], state: Path | None) -> Program:
+        log = self.state / "logs" / f"{name}.log"
+        kept = () if state is None else ("--state", str(state))
+        return Program(name, [*command, *kept], log, {**environment, **self._extra})
 
     def _make_pins(self) -> None:
         """Give each program with a token its PIN, in a file that only its owner can read."""
@@ -168,18 +195,25 @@ class Federation:
 
     # ports
 
-    def _main_ports(self) -> list[tuple[Program, tuple[str, int]]]:
+    def _inner_ports(self) -> list[tuple[Program, tuple[str, int]]]:
         central, trust = self.landscape.central, self.landscape.trust
         return [
             (self.central, (central.address, central.admin_port)),
             (self.trust, (trust.address, trust.tsa_port)),
             *((self.servers[one.code], (one.address, one.admin_port)) for one in self.landscape.server),
-            *((self.registries[one.name], (one.address, one.port)) for one in self.landscape.registry),
+        ]
+
+    def _outer_ports(self) -> list[tuple[Program, tuple[str, int]]]:
+        """The information systems: what a security server stands before."""
+        registries, portals = self.landscape.registry, self.landscape.portal
+        return [
+            *((self.registries[one.process], (one.address, one.port)) for one in registries),
+            *((self.portals[PROGRAM_OF.get(one.name, one.name)], (one.address, one.port)) for one in portals),
         ]
 
     def _places(self) -> list[tuple[str, int]]:
         central, trust = self.landscape.central, self.landscape.trust
-        places = [place for _, place in self._main_ports()]
+        places = [place for _, place in (*self._inner_ports(), *self._outer_ports())]
         places += [(central.address, central.configuration_port), (trust.address, trust.ca_port)]
         for server in self.landscape.server:
             ports = (server.http_port, server.https_port, MESSAGE_PORT, OCSP_PORT)
@@ -188,11 +222,11 @@ class Federation:
 
     async def _wait(self, program: Program, place: tuple[str, int]) -> None:
         await wait_until(lambda: _answers(place), program, within_s=START_WITHIN_S)
-        self._report(f"{program.name} listens on {place[0]}")
+        self._report(f"{program.name} listens on {place[0]}:{place[1]}")
 
     # onboarding
 
-    async def _onboard(self) -> None:
+    async def _onboard(self, serving: Awaitable[object]) -> None:
         central = self._api(self.landscape.central.address, self.landscape.central.admin_port, self.state / "central")
         servers = {
             server.code: self._api(server.address, server.admin_port, self.server_state(server.code))
@@ -209,10 +243,9 @@ class Federation:
             self._report("onboarding the security servers")
             await asyncio.gather(*(one.identify() for one in onboardings))
             await asyncio.gather(*(one.furnish() for one in onboardings))
+            await serving  # their descriptions are read now
             await asyncio.gather(*(one.publish() for one in onboardings))
-            await asyncio.gather(
-                *(one.refresh() for one in onboardings), *map(self._make_auditor, self.landscape.auditor)
-            )
+            await asyncio.gather(*(one.refresh() for one in onboardings), self._make_people())
         finally:
             for api in (central, *servers.values()):
                 await api.close()
@@ -223,27 +256,40 @@ class Federation:
                 within_s=START_WITHIN_S,
             )
 
-    async def _make_auditor(self, auditor: Auditor) -> None:
-        """Make a user as an administrator does: on the server's machine, with the command for it."""
-        file, server = self.password_file(auditor), self.servers[auditor.server]
+    async def _make_people(self) -> None:
+        """Make everybody who signs in, as an administrator does: on the machine of the program, with its command."""
+        made: list[tuple[Auditor | Clerk | Holder, Program, list[str], Path]] = []
+        for auditor in self.landscape.auditor:
+            scope = f"{self.landscape.instance}/{auditor.scope}"
+            command = ["gateway", "user", "add", auditor.name, "--role", "AUDITOR", "--scope", scope]
+            made.append((auditor, self.servers[auditor.server], command, self.server_state(auditor.server)))
+        for clerk in self.landscape.clerk:
+            command = ["gateway.cli", "snap", "clerk", "add", clerk.name, clerk.centre]
+            made.append((clerk, self.portals["snap"], command, self.portal_state("snap")))
+        for holder in self.landscape.holder:
+            scope = f"{self.landscape.instance}/{holder.scope}"
+            config = ["--config", str(self._citizen_file())]
+            command = ["gateway.cli", "citizen", "holder", holder.name, scope, *config]
+            made.append((holder, self.portals["citizen"], command, self.portal_state("citizen")))
+        await asyncio.gather(*(self._make_person(*one) for one in made))
+
+    async def _make_person(
+        self, person: Auditor | Clerk | Holder, program: Program, command: Sequence[str], state: Path
+    ) -> None:
+        file = self.password_file(person)
         if not file.exists():
             file.touch(mode=0o600)
             file.write_text(generate_password() + "\n")
-        command = [
-            sys.executable, "-m", "gateway", "user", "add", auditor.name, "--role", "AUDITOR",
-            "--scope", f"{self.landscape.instance}/{auditor.scope}", "--password-file", str(file),
-            "--state", str(self.server_state(auditor.server)),
-        ]  # fmt: skip
         process = await asyncio.create_subprocess_exec(
-            *command,
+            sys.executable, "-m", *command, "--password-file", str(file), "--state", str(state),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.PIPE,
-            env={**os.environ, **server.environment},
-        )
+            env={**os.environ, **program.environment},
+        )  # fmt: skip
         _, errors = await process.communicate()
         if process.returncode not in (0, USER_EXISTS):
-            raise RuntimeError(f"the auditor {auditor.name} was not made: {errors.decode(errors='replace')[-300:]}")
+            raise RuntimeError(f"{person.name} was not made: {errors.decode(errors='replace')[-300:]}")
 
     def _api(self, address: str, port: int, state: Path) -> AdminApi:
         key = (state / "api-key").read_text().strip()

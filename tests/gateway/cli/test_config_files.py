@@ -14,12 +14,14 @@ from central_services.settings import CentralSettings
 from gateway.runtime.settings import SettingsError, load
 from gateway.settings import GatewaySettings
 from registry_adapters.settings import RegistriesSettings
+from registry_adapters.snap.settings import SnapSettings
 
 CONFIG = Path(__file__).resolve().parents[3] / "config"
 FILES = [
     ("gateway.toml", GatewaySettings, "GATEWAY"),
     ("central.toml", CentralSettings, "CENTRAL"),
     ("registries.toml", RegistriesSettings, "REGISTRY"),
+    ("snap.toml", SnapSettings, "SNAP"),
 ]
 
 
