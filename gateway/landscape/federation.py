@@ -19,9 +19,7 @@ from gateway.landscape.central import onboard_central
 from gateway.landscape.description import Auditor, Clerk, Holder, Landscape, Registry, Server
 from gateway.landscape.portals import (
     COMMANDS,
-    CONFIGURED,
     PROGRAM_OF,
-    STATELESS,
     citizen_settings,
     environment_of,
     environment_of_registry,
@@ -169,18 +167,17 @@ class Federation:
         return self._program(process, command, environment, self.state / process)
 
     def _portal_program(self, name: str) -> Program:
-        state = None if name in STATELESS else self.portal_state(name)
-        configured = ("--config", str(self._citizen_file())) if name in CONFIGURED else ()
-        environment = environment_of(self.landscape, name)
-        return self._program(name, (*COMMANDS[name], *configured), environment, state)
+        command = [*COMMANDS[name]]
+        if name == "citizen":
+            command += ["--config", str(self._citizen_file())]
+        return self._program(name, command, environment_of(self.landscape, name), self.portal_state(name))
 
     def _citizen_file(self) -> Path:
         return self.state / "citizen.toml"
 
-    def _program(self, name: str, command: Sequence[str], environment: dict[str, str], state: Path | None) -> Program:
+    def _program(self, name: str, command: Sequence[str], environment: dict[str, str], state: Path) -> Program:
         log = self.state / "logs" / f"{name}.log"
-        kept = () if state is None else ("--state", str(state))
-        return Program(name, [*command, *kept], log, {**environment, **self._extra})
+        return Program(name, [*command, "--state", str(state)], log, {**environment, **self._extra})
 
     def _make_pins(self) -> None:
         """Give each program with a token its PIN, in a file that only its owner can read."""
@@ -264,12 +261,12 @@ class Federation:
             command = ["gateway", "user", "add", auditor.name, "--role", "AUDITOR", "--scope", scope]
             made.append((auditor, self.servers[auditor.server], command, self.server_state(auditor.server)))
         for clerk in self.landscape.clerk:
-            command = ["gateway.cli", "snap", "clerk", "add", clerk.name, clerk.centre]
+            command = ["registry_adapters.snap", "clerk", "add", clerk.name, clerk.centre]
             made.append((clerk, self.portals["snap"], command, self.portal_state("snap")))
         for holder in self.landscape.holder:
             scope = f"{self.landscape.instance}/{holder.scope}"
             config = ["--config", str(self._citizen_file())]
-            command = ["gateway.cli", "citizen", "holder", holder.name, scope, *config]
+            command = ["registry_adapters.citizen", "holder", holder.name, scope, *config]
             made.append((holder, self.portals["citizen"], command, self.portal_state("citizen")))
         await asyncio.gather(*(self._make_person(*one) for one in made))
 

@@ -18,14 +18,11 @@ CROSS_CHECK_CLIENT: Final = "GOV/10000007/CROSS-CHECK"
 INCOME_DELAY_S: Final = "3"
 
 COMMANDS: Final[Mapping[str, tuple[str, ...]]] = {
-    "snap": ("gateway.cli", "snap", "serve"),
-    "citizen": ("gateway.cli", "citizen", "serve"),
-    "identity": ("gateway.cli", "citizen", "identity"),
+    "snap": ("registry_adapters.snap", "serve"),
+    "citizen": ("registry_adapters.citizen", "serve", "--with-identity"),
 }
-STATELESS: Final = frozenset(("identity",))
-CONFIGURED: Final = frozenset(("citizen", "identity"))  # by a file, see `citizen_settings`
 # Which program serves the pages that have none of their own.
-PROGRAM_OF: Final[Mapping[str, str]] = {"holders": "citizen"}
+PROGRAM_OF: Final[Mapping[str, str]] = {"holders": "citizen", "identity": "citizen"}
 URLS: Final[Mapping[str, str]] = {"snap": "https", "citizen": "http", "holders": "http", "identity": "http"}
 
 

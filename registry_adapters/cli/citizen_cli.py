@@ -16,11 +16,20 @@ Port = Annotated[int | None, typer.Option("--port", min=1, max=65535)]
 
 
 @app.command()
-def serve(state: State = Path("state"), host: Host = None, port: Port = None, config: ConfigFile = None) -> None:
+def serve(
+    state: State = Path("state"),
+    host: Host = None,
+    port: Port = None,
+    config: ConfigFile = None,
+    with_identity: Annotated[
+        bool, typer.Option("--with-identity", help="The test identity provider too; for demonstrations only.")
+    ] = False,
+) -> None:
     """Serve the citizen's pages and the holders' queue; prints a line for each when they take requests."""
     from registry_adapters.cli import citizen_serving
 
-    citizen_serving.serve(citizen_serving.settings_of(config), state, {"host": host, "port": port})
+    changes = {"host": host, "port": port}
+    citizen_serving.serve(citizen_serving.settings_of(config), state, changes, with_identity=with_identity)
 
 
 @app.command()

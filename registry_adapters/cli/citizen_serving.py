@@ -55,8 +55,8 @@ def settings_of(config: Path | None) -> CitizenFile:
         raise typer.BadParameter(str(cause)) from cause
 
 
-def serve(chosen: CitizenFile, state: Path, changes: Mapping[str, Any]) -> None:
-    """Serve citizens and holders until told to stop."""
+def serve(chosen: CitizenFile, state: Path, changes: Mapping[str, Any], *, with_identity: bool = False) -> None:
+    """Serve citizens and holders, and the test identity provider if wanted, until told to stop."""
     logs.configure()
     site_settings = _changed(chosen.site, changes)
     database = _open(site_settings, state)
@@ -65,7 +65,7 @@ def serve(chosen: CitizenFile, state: Path, changes: Mapping[str, Any]) -> None:
         with build(database, site_settings, state) as site:
             citizens = Listener(site.citizens, site_settings.host, site_settings.port, name="citizen")
             holders = Listener(site.holders, site_settings.holders_host, site_settings.holders_port, name="holders")
-            _run(citizens, holders)
+            _run(citizens, holders, *([_identity(chosen.identity)] if with_identity else []))
     finally:
         database.close()
 
@@ -73,8 +73,11 @@ def serve(chosen: CitizenFile, state: Path, changes: Mapping[str, Any]) -> None:
 def serve_identity(chosen: CitizenFile, changes: Mapping[str, Any]) -> None:
     """Serve the test identity provider until told to stop."""
     logs.configure()
-    identity = _changed(chosen.identity, changes)
-    _run(Listener(build_identity(identity), identity.host, identity.port, name="identity"))
+    _run(_identity(_changed(chosen.identity, changes)))
+
+
+def _identity(chosen: IdentitySettings) -> Listener:
+    return Listener(build_identity(chosen), chosen.host, chosen.port, name="identity")
 
 
 def add_holder(chosen: CitizenFile, state: Path, name: str, scope: str, password_file: Path | None) -> None:

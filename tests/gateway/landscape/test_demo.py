@@ -125,7 +125,7 @@ class TestCheck:
         figures = json.loads(done.stdout)
         assert set(figures) == {"ready_s", "first_answer_s", "rss_mb", "exchanges", "evidence", "tampered_refused"}
         assert 0 < figures["ready_s"] <= figures["first_answer_s"]
-        programs = {"SS-SNAP", "SS-DMS", "SS-REG", "central", "trust", "registries", "snap", "identity", "citizen"}
+        programs = {"SS-SNAP", "SS-DMS", "SS-REG", "central", "trust", "registries", "snap", "citizen"}
         assert set(figures["rss_mb"]) == programs | {"total"}
         assert figures["rss_mb"]["total"] <= 1200
         assert [one["status"] for one in figures["exchanges"]] == [200, 200, 200]
