@@ -129,7 +129,18 @@ def test_cpu_of_a_process_counts_its_threads_and_never_goes_back() -> None:
 
 
 def test_every_benchmark_of_make_bench_is_known() -> None:
-    assert set(command.BENCHMARKS) == {"crypto", "sign", "log", "chain", "start", "idle", "large", "audit"}
+    assert set(command.BENCHMARKS) == {
+        "crypto",
+        "sign",
+        "log",
+        "chain",
+        "start",
+        "idle",
+        "large",
+        "audit",
+        "registries",
+        "snap",
+    }
 
 
 def test_unknown_benchmark_is_refused(capsys: pytest.CaptureFixture[str]) -> None:

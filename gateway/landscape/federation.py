@@ -82,11 +82,10 @@ class Federation:
         self._make_pins()
         self._citizen_file().write_text(citizen_settings(self.landscape), encoding="utf-8")
         self._report("starting the programs")
-        for program in self.programs:
-            program.start()
-        serving = asyncio.gather(*(self._wait(program, place) for program, place in self._outer_ports()))
+        inner, outer = self._inner_ports(), self._outer_ports()
+        await self._start(inner)
+        serving = asyncio.ensure_future(self._start(outer))  # while the others are onboarded, which is mostly waiting
         try:
-            await asyncio.gather(*(self._wait(program, place) for program, place in self._inner_ports()))
             await self._onboard(serving)
         finally:
             serving.cancel()
@@ -216,6 +215,11 @@ class Federation:
             ports = (server.http_port, server.https_port, MESSAGE_PORT, OCSP_PORT)
             places += [(server.address, port) for port in ports]
         return places
+
+    async def _start(self, places: Sequence[tuple[Program, tuple[str, int]]]) -> None:
+        for program in {program.name: program for program, _ in places}.values():
+            program.start()
+        await asyncio.gather(*(self._wait(program, place) for program, place in places))
 
     async def _wait(self, program: Program, place: tuple[str, int]) -> None:
         await wait_until(lambda: _answers(place), program, within_s=START_WITHIN_S)

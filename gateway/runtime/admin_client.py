@@ -9,6 +9,8 @@ from typing import Any, Final
 import httpx
 
 TIMEOUT_S: Final = 60.0
+# Less than a server keeps an idle connection: it would close it just when the next request is on its way.
+KEEP_IDLE_S: Final = 2.0
 
 
 class AdminRequestFailed(RuntimeError):  # noqa: N818
@@ -28,6 +30,7 @@ class AdminApi:
             headers={"Authorization": f"X-Road-ApiKey token={api_key}"},
             verify=context,
             timeout=TIMEOUT_S,
+            limits=httpx.Limits(keepalive_expiry=KEEP_IDLE_S),
             trust_env=False,
         )
 

@@ -1,4 +1,4 @@
-"""Run benchmarks: `python -m tests.benchmarks [NAME…]`; without a name all but `audit` and `registries`.
+"""Run benchmarks: `python -m tests.benchmarks [NAME…]`; without a name all but `audit`, `registries` and `snap`.
 
 Each prints a table and writes `build/bench/NAME.json`. None fails on absolute time.
 """
@@ -14,7 +14,7 @@ from typing import Final
 
 from rich.console import Console
 
-from tests.benchmarks import audit, chain, floor, idle, large, log, registries, report, sign, start
+from tests.benchmarks import audit, chain, floor, idle, large, log, registries, report, sign, snap, start
 from tests.benchmarks.report import Report
 
 FOLDER: Final = Path("build/bench")
@@ -59,8 +59,9 @@ BENCHMARKS: Final[dict[str, Callable[[argparse.Namespace], Report]]] = {
     "registries": lambda options: registries.run(
         factor=options.factor, tiny=options.tiny, url=options.database, state=options.state
     ),
+    "snap": lambda options: snap.run(tiny=options.tiny),
 }
-ONLY_WHEN_NAMED: Final = frozenset({"audit", "registries"})  # half an hour; two gigabytes
+ONLY_WHEN_NAMED: Final = frozenset({"audit", "registries", "snap"})  # half an hour; two gigabytes; the whole demo
 
 
 def parser() -> argparse.ArgumentParser:
