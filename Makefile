@@ -7,7 +7,7 @@ ARGS ?=
 ONLY ?=
 FOR ?=
 
-.PHONY: help setup demo test lint types bench fuzz crash lock packages
+.PHONY: help setup demo test lint types bench fuzz crash counter lock packages
 
 help:  ## List the commands
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
@@ -42,6 +42,9 @@ fuzz: setup  ## Feed the parsers; FOR=60 for a minute each
 crash: setup packages  ## Kill gateways under load, and the log's writers at every kind of write
 	@SURMA_CRASH_KILLS=$${SURMA_CRASH_KILLS:-10} SURMA_CRASH_POINTS=$${SURMA_CRASH_POINTS:-300} \
 	  $(PY) -m pytest tests/scenarios/test_crash.py tests/scenarios/test_evidence_crash.py $(ARGS)
+
+counter: setup packages  ## Every life event in a browser, each registry in turn down, slow and contradicting
+	@SURMA_COUNTER_MATRIX=1 $(PY) -m pytest tests/registry_adapters/snap/test_matrix.py -n 2 $(ARGS)
 
 lock: setup  ## Renew requirements.lock from pyproject.toml
 	@.venv/bin/python -m pip install --quiet uv 2>/dev/null || true

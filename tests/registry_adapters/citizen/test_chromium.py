@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -11,30 +10,24 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page
 
 from gateway.runtime.texts import LANGUAGES
+from tests.browser import a_browser, needs_chromium
 from tests.registry_adapters.citizen.site import LAND, NOW, Site, Visit, a_site
 
-CHROMIUM = shutil.which("chromium")
-ARGUMENTS = (
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-)  # fmt: skip
 ZOOMED = {"width": 640, "height": 450}  # 1280 x 900 at 200 %
 MAX_TABS = 60
 WISH = {"field": "площа ділянки 5322080400:00:001:1205", "wrong": "2,05 га", "right": "2,5 га", "reason": "Договір № 7"}
 
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium: apt-get install chromium")
+pytestmark = needs_chromium
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """One browser for all tests; each opens a window of its own."""
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=list(ARGUMENTS))
+    with a_browser() as opened:
         yield opened
-        opened.close()
 
 
 @pytest.fixture(scope="module")

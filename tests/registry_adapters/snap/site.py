@@ -83,11 +83,11 @@ class Site:
 
 
 @contextmanager
-def a_site(folder: Path) -> Iterator[Site]:
+def a_site(folder: Path, told: SnapSettings = PATIENT) -> Iterator[Site]:
     """Serve a counter before the registries of the demonstration, which hold few persons."""
     with ExitStack() as stack:
         shim = stack.enter_context(Shim(stack.enter_context(registries(folder))))
-        settings = replace(PATIENT, security_server=SecurityServerSettings(url=shim.url))
+        settings = replace(told, security_server=SecurityServerSettings(url=shim.url))
         served = stack.enter_context(built(settings, folder))
         accounts = open_accounts(settings, folder)
         stack.callback(accounts.close)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,24 +10,20 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
-from playwright.sync_api import Browser, Page, ViewportSize, expect, sync_playwright
+from playwright.sync_api import Browser, Page, ViewportSize, expect
 
 from registry_adapters.snap.model import Outcome
+from tests.browser import a_browser, needs_chromium
 from tests.registry_adapters.snap import flows
 from tests.registry_adapters.snap.flows import EVENTS, Counter
 from tests.registry_adapters.snap.site import PASSWORD, Site, a_site
 from tests.registry_adapters.snap.world import CENTRE
 
-CHROMIUM = shutil.which("chromium")
-ARGUMENTS = (
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-)  # fmt: skip
 ZOOMED: ViewportSize = {"width": 640, "height": 450}  # 1280 x 900 at 200 %
 TAX, DEMOGRAPHIC, BUSINESS = "GOV/10000004/TAX", "GOV/10000002/DEMOGRAPHIC", "GOV/10000005/BUSINESS"
 SOLE_TRADER = 8
 
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium: apt-get install chromium")
+pytestmark = needs_chromium
 
 
 @pytest.fixture(scope="module")
@@ -40,10 +35,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """One browser for all tests; each opens a window of its own."""
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=list(ARGUMENTS))
+    with a_browser() as opened:
         yield opened
-        opened.close()
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import shutil
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,30 +10,24 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
-from playwright.sync_api import Browser, BrowserContext, Download, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Download, Page
 
 from gateway.runtime.texts import LANGUAGES
+from tests.browser import a_browser, needs_chromium
 from tests.gateway.auditing.console.site import PASSWORD, Site
 from tests.gateway.auditing.console.test_pages import FLOOD, PAGES, REST, SOAP
 
-CHROMIUM = shutil.which("chromium")
-ARGUMENTS = (
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-)  # fmt: skip
 ZOOMED = {"width": 640, "height": 450}  # 1280 x 900 at 200 %
 MAX_TABS = 120
 
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium: apt-get install chromium")
+pytestmark = needs_chromium
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """One browser for all tests; each opens a window of its own."""
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=list(ARGUMENTS))
+    with a_browser() as opened:
         yield opened
-        opened.close()
 
 
 @contextmanager
