@@ -11,6 +11,7 @@ from functools import partial
 from gateway.runtime.texts import DEFAULT_LANGUAGE, LANGUAGES
 
 ENVIRONMENT_PREFIX = "REGISTRY"
+STATE_MODE = 0o700  # of a state directory that is made: what lies there are facts of people
 
 
 @dataclass(frozen=True, slots=True)

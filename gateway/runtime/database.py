@@ -80,7 +80,11 @@ def open_database(url: str, *, pool_size: int = 5) -> Database:
     parsed = _driver_url(url)
     if parsed.get_backend_name() == "sqlite":
         return Database(_sqlite_engine(parsed, pool_size))
-    return Database(sqlalchemy.create_engine(parsed, pool_size=pool_size, max_overflow=pool_size, pool_pre_ping=True))
+    return Database(
+        sqlalchemy.create_engine(
+            parsed, pool_size=pool_size, max_overflow=pool_size, pool_pre_ping=True, hide_parameters=True
+        )
+    )
 
 
 def _driver_url(url: str) -> URL:
@@ -105,6 +109,7 @@ def _sqlite_engine(url: URL, pool_size: int) -> Engine:
         pool_size=pool_size,
         max_overflow=pool_size,
         connect_args={"timeout": BUSY_TIMEOUT_S, "check_same_thread": False},
+        hide_parameters=True,  # they are facts about people, and errors are logged
     )
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)

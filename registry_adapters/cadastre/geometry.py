@@ -59,7 +59,7 @@ def signed_area(ring: Sequence[Point]) -> float:
 
 def write_ring(ring: Ring) -> str:
     """Return a ring in the form it is stored in."""
-    return json.dumps([[round(lon, DIGITS), round(lat, DIGITS)] for lon, lat in ring], separators=(",", ":"))
+    return f"[{','.join([f'[{round(lon, DIGITS)!r},{round(lat, DIGITS)!r}]' for lon, lat in ring])}]"
 
 
 def read_ring(text: str) -> Ring:

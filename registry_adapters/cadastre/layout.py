@@ -7,11 +7,12 @@ them one field. Nobody overlaps, and a parcel's width follows from its area.
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import Final
 
-from registry_adapters.cadastre.geometry import Point, Ring, scale_at
+from registry_adapters.cadastre.geometry import Point, Ring, Scale, scale_at
 from registry_adapters.population.parcels import FIELD, Lot
-from registry_adapters.population.settlements import Settlement
+from registry_adapters.population.settlements import BY_KOATUU, Settlement
 
 _STAND: Final = (200.0, 100.0)
 _QUARTER: Final = (2040.0, 1040.0)  # with the road round it
@@ -55,14 +56,19 @@ def _frame(lot: Lot, area_m2: int) -> tuple[float, float, float]:
 
 
 def _on_the_ground(lot: Lot, ring: Ring) -> Ring:
-    corner = _corner(lot.settlement, lot.rank)
-    turn = _turn(lot.settlement)
-    sine, cosine = math.sin(turn), math.cos(turn)
-    scale = scale_at(corner[1])
+    corner, sine, cosine, scale = _quarter(lot.settlement.koatuu, lot.rank)
+    left, bottom, east, north = *corner, scale.east, scale.north
     return tuple(
-        (corner[0] + (x * cosine - y * sine) / scale.east, corner[1] + (x * sine + y * cosine) / scale.north)
-        for x, y in ring
+        [(left + (x * cosine - y * sine) / east, bottom + (x * sine + y * cosine) / north) for x, y in ring]
     )
+
+
+@lru_cache(maxsize=64)  # parcels of one quarter are made one after the other
+def _quarter(koatuu: str, rank: int) -> tuple[Point, float, float, Scale]:
+    """Return a quarter's corner, sine and cosine of how it is turned, and the scale there."""
+    settlement = BY_KOATUU[koatuu]
+    corner, turn = _corner(settlement, rank), _turn(settlement)
+    return corner, math.sin(turn), math.cos(turn), scale_at(corner[1])
 
 
 def _turn(settlement: Settlement) -> float:

@@ -12,33 +12,33 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from functools import partial
 from itertools import islice
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Connection
 
 from gateway.runtime.database import Database
+from registry_adapters.cadastre import tables
 from registry_adapters.cadastre.classifier import RESTRICTIONS
 from registry_adapters.cadastre.geometry import write_ring
 from registry_adapters.cadastre.layout import front_of, ring_of, width_m
 from registry_adapters.cadastre.model import ParcelStatus, RightKind
-from registry_adapters.cadastre.store import Rows, add_rows, parcel_row
-from registry_adapters.cadastre.tables import seeding
 from registry_adapters.cadastre.valuation import VALUED_ON, valuation_of
 from registry_adapters.population.land import (
     FIRST_DRAWN,
     organisation_parcels,
     parcels_of,
 )
+from registry_adapters.population.loading import insert_rows, load_rows
 from registry_adapters.population.model import Record
 from registry_adapters.population.parcels import FIELD, LOTS, Holding, LandParcel, Lot, Ownership, beside, lot_of
 from registry_adapters.population.people import people
-from registry_adapters.population.seeding import Progress, seed_rows
+from registry_adapters.population.seeding import Progress
 from registry_adapters.population.settlements import COMPANIES, Organisation
 from registry_adapters.settings import RegistrySettings
 
@@ -53,6 +53,9 @@ _DAY: Final = timedelta(days=1)
 _ADDRESS_OF_FIELD: Final = "за межами населеного пункту"
 
 
+Row = tuple[Any, ...]  # in the order of the table's columns; dates as ISO texts
+
+
 class ErrorKind(StrEnum):
     """How a parcel's record is wrong."""
 
@@ -60,6 +63,9 @@ class ErrorKind(StrEnum):
     MISSING_RIGHT = "missing_right"  # of the last holder
     MISSPELT_NAME = "misspelt_name"
     DUPLICATE_RIGHT = "duplicate_right"
+
+
+_ERROR_KINDS: Final = tuple(ErrorKind)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +81,30 @@ class Fate:
     draw: float  # picks one of whatever there is to pick from
 
 
+class _RightRow(NamedTuple):
+    """A row of a right: the columns of its table but the id."""
+
+    parcel: str
+    kind: str
+    holder_kind: str
+    holder_code: str | None
+    holder_name: str
+    holder_unzr: str | None
+    holder_document: str | None
+    share: str | None
+    registered_on: str
+
+
+@dataclass(slots=True)
+class _Rows:
+    """Rows to be added, table by table."""
+
+    parcels: list[Row] = field(default_factory=list)
+    successions: list[Row] = field(default_factory=list)
+    rights: list[Row] = field(default_factory=list)
+    restrictions: list[Row] = field(default_factory=list)
+
+
 _UNTOUCHED: Final = Fate(None, False, False, False, False, False, 0.0)
 
 
@@ -84,9 +114,8 @@ def fate_of(seed: int, number: int) -> Fate:
         return _UNTOUCHED
     rng = random.Random(f"{seed}/cadastre/{number}")  # noqa: S311  reproducible on purpose
     error, divided, merged, cancelled, restricted, leased, draw, kind = (rng.random() for _ in range(8))
-    kinds = tuple(ErrorKind)
     return Fate(
-        kinds[int(kind * len(kinds))] if error < ERROR_SHARE else None,
+        _ERROR_KINDS[int(kind * len(_ERROR_KINDS))] if error < ERROR_SHARE else None,
         divided < _DIVIDED_SHARE,
         merged < _MERGED_SHARE,
         cancelled < _CANCELLED_SHARE,
@@ -99,12 +128,14 @@ def fate_of(seed: int, number: int) -> Fate:
 def fill(database: Database, settings: RegistrySettings, progress: Progress | None = None) -> int:
     """Make what is missing of the parcels of a population; return for how many persons."""
     write = partial(_write, settings.seed)
-    return seed_rows(database, seeding, GENERATOR, settings.seed, settings.persons, write, progress)
+    return load_rows(
+        database, tables.seeding, tables.LOOKUPS, GENERATOR, settings.seed, settings.persons, write, progress
+    )
 
 
 def _write(seed: int, records: Sequence[Record], connection: Connection) -> None:
     known = {record.number: record for record in records}
-    rows = Rows()
+    rows = _Rows()
     for record in records:
         for index, holding in enumerate(_finished(seed, record)):
             others = [_known(seed, known, number) for number in holding.holders[:-1]]
@@ -113,7 +144,10 @@ def _write(seed: int, records: Sequence[Record], connection: Connection) -> None
             _add_held(rows, seed, [*held, (record, holding)], fate)
         for parcel, organisation in organisation_parcels(seed, record.number):
             _add_organisations(rows, parcel, organisation)
-    add_rows(connection, rows)
+    insert_rows(connection, tables.parcel, rows.parcels)
+    insert_rows(connection, tables.succession, rows.successions)
+    insert_rows(connection, tables.right, rows.rights)
+    insert_rows(connection, tables.restriction, rows.restrictions)
 
 
 def _finished(seed: int, record: Record) -> list[Holding[LandParcel]]:
@@ -131,7 +165,7 @@ def _share_of(seed: int, record: Record, shared: Holding[LandParcel]) -> Holding
     return next(holding for holding in parcels_of(seed, record) if holding.object == shared.object)
 
 
-def _add_held(rows: Rows, seed: int, held: Sequence[tuple[Record, Holding[LandParcel]]], fate: Fate) -> None:
+def _add_held(rows: _Rows, seed: int, held: Sequence[tuple[Record, Holding[LandParcel]]], fate: Fate) -> None:
     """Add a parcel with the rights of all who hold it, the last holder last."""
     record, holding = held[-1]
     parcel = holding.object
@@ -143,27 +177,25 @@ def _add_held(rows: Rows, seed: int, held: Sequence[tuple[Record, Holding[LandPa
     if fate.error is ErrorKind.MISSING_RIGHT:
         rights.pop()
     elif fate.error is ErrorKind.MISSPELT_NAME:
-        rights[-1]["holder_name"] = _misspelt(rights[-1]["holder_name"])
+        rights[-1] = rights[-1]._replace(holder_name=_misspelt(rights[-1].holder_name))
     elif fate.error is ErrorKind.DUPLICATE_RIGHT:
-        rights.append(dict(rights[-1]))
+        rights.append(rights[-1])
     if fate.leased and parcel.purpose_code == "01.01":
         rights.append(_right_of_organisation(parcel, _one_of(COMPANIES, fate.draw), RightKind.LEASE, None))
     rows.rights += rights
     if fate.restricted:
         code = _one_of(tuple(RESTRICTIONS), fate.draw)
-        rows.restrictions.append(
-            {"parcel": parcel.cadastral_number, "code": code, "registered_on": parcel.registered_on}
-        )
+        rows.restrictions.append((parcel.cadastral_number, code, parcel.registered_on.isoformat()))
     if len(held) == 1:  # a shared parcel lies on another's stand, whose numbers that one's own history uses
         _add_history(rows, seed, record, parcel, area_m2, fate)
 
 
-def _add_organisations(rows: Rows, parcel: LandParcel, organisation: Organisation) -> None:
+def _add_organisations(rows: _Rows, parcel: LandParcel, organisation: Organisation) -> None:
     rows.parcels.append(_parcel_row(parcel, _square_metres(parcel)))
     rows.rights.append(_right_of_organisation(parcel, organisation, RightKind.OWNERSHIP, "1"))
 
 
-def _add_history(rows: Rows, seed: int, record: Record, parcel: LandParcel, area_m2: int, fate: Fate) -> None:
+def _add_history(rows: _Rows, seed: int, record: Record, parcel: LandParcel, area_m2: int, fate: Fate) -> None:
     """Add parcels that are no more: what was divided or merged into this one, or never came to be."""
     lot, former_until = lot_of(parcel.cadastral_number), parcel.registered_on - _DAY
     if fate.merged and lot.slot != FIELD and area_m2 > 400:
@@ -172,7 +204,7 @@ def _add_history(rows: Rows, seed: int, record: Record, parcel: LandParcel, area
             number = beside(parcel.cadastral_number, slot)
             text = write_ring(ring_of(lot, area, skip_m=skip))
             rows.parcels.append(_former_row(parcel, number, area, text, ParcelStatus.ARCHIVED, former_until))
-            rows.successions.append({"former": number, "successor": parcel.cadastral_number})
+            rows.successions.append((number, parcel.cadastral_number))
     elif fate.divided:
         _add_divided(rows, seed, record, parcel)
     if fate.cancelled and lot.slot != FIELD:
@@ -183,7 +215,7 @@ def _add_history(rows: Rows, seed: int, record: Record, parcel: LandParcel, area
         rows.parcels.append(row)
 
 
-def _add_divided(rows: Rows, seed: int, record: Record, parcel: LandParcel) -> None:
+def _add_divided(rows: _Rows, seed: int, record: Record, parcel: LandParcel) -> None:
     """Add the parcel that was divided into those its only owner has side by side in the street."""
     parts = [
         one.object
@@ -201,33 +233,52 @@ def _add_divided(rows: Rows, seed: int, record: Record, parcel: LandParcel) -> N
     text = write_ring(ring_of(front_of(lot, first), area))
     until = min(part.registered_on for part in parts) - _DAY
     rows.parcels.append(_former_row(parcel, number, area, text, ParcelStatus.ARCHIVED, until))
-    rows.successions += [{"former": number, "successor": part.cadastral_number} for part in parts]
+    rows.successions += [(number, part.cadastral_number) for part in parts]
 
 
 def _square_metres(parcel: LandParcel) -> int:
     return int(parcel.area_ha.scaleb(4))
 
 
-def _valued(parcel: LandParcel, area_m2: int) -> tuple[Decimal, date]:
-    value = valuation_of(Decimal(area_m2).scaleb(-4), parcel.purpose_code, parcel.cadastral_number[:10])
-    return value, VALUED_ON
-
-
-def _parcel_row(parcel: LandParcel, area_m2: int) -> dict[str, Any]:
-    return parcel_row(
-        parcel.cadastral_number, area_m2, parcel.purpose_code, parcel.ownership, parcel.katottg, _address(parcel),
-        _valued(parcel, area_m2), parcel.registered_on, write_ring(ring_of(lot_of(parcel.cadastral_number), area_m2)),
-    )  # fmt: skip
+def _parcel_row(parcel: LandParcel, area_m2: int) -> Row:
+    number = parcel.cadastral_number
+    ring_text = write_ring(ring_of(lot_of(number), area_m2))
+    return (
+        *_description(parcel, number, area_m2, parcel.ownership),
+        parcel.registered_on.isoformat(),
+        ParcelStatus.REGISTERED.value,
+        None,
+        ring_text,
+    )
 
 
 def _former_row(
     parcel: LandParcel, number: str, area_m2: int, ring_text: str, status: ParcelStatus, ended_on: date
-) -> dict[str, Any]:
+) -> Row:
     registered_on = min(parcel.registered_on, ended_on) - _DAY * 365
-    return parcel_row(
-        number, area_m2, parcel.purpose_code, Ownership.PRIVATE, parcel.katottg, _address(parcel),
-        _valued(parcel, area_m2), registered_on, ring_text, status, ended_on,
-    )  # fmt: skip
+    return (
+        *_description(parcel, number, area_m2, Ownership.PRIVATE),
+        registered_on.isoformat(),
+        status.value,
+        ended_on.isoformat(),
+        ring_text,
+    )
+
+
+def _description(parcel: LandParcel, number: str, area_m2: int, ownership: Ownership) -> Row:
+    """Return what the row of a parcel begins with."""
+    value = valuation_of(Decimal(area_m2).scaleb(-4), parcel.purpose_code, number[:10])
+    return (
+        number,
+        number[:17],
+        area_m2,
+        parcel.purpose_code,
+        ownership.value,
+        parcel.katottg,
+        _address(parcel),
+        int(value.scaleb(2)),
+        VALUED_ON.isoformat(),
+    )
 
 
 def _address(parcel: LandParcel) -> str:
@@ -236,37 +287,37 @@ def _address(parcel: LandParcel) -> str:
     return ", ".join((*region, parcel.settlement, *place))
 
 
-def _right_of_person(holder: Record, held: Holding[LandParcel]) -> dict[str, Any]:
+def _right_of_person(holder: Record, held: Holding[LandParcel]) -> _RightRow:
     person = holder.person
     document = person.documents[0].number if person.documents else None
     names = (person.surname, person.given_name, person.patronymic)
-    return {
-        "parcel": held.object.cadastral_number,
-        "kind": RightKind.OWNERSHIP.value,
-        "holder_kind": "person",
-        "holder_code": person.rnokpp or document or person.unzr,
-        "holder_name": " ".join(name for name in names if name),
-        "holder_unzr": person.unzr,
-        "holder_document": document,
-        "share": held.share,
-        "registered_on": held.since,
-    }
+    return _RightRow(
+        held.object.cadastral_number,
+        RightKind.OWNERSHIP.value,
+        "person",
+        person.rnokpp or document or person.unzr,
+        " ".join(name for name in names if name),
+        person.unzr,
+        document,
+        held.share,
+        held.since.isoformat(),
+    )
 
 
 def _right_of_organisation(
     parcel: LandParcel, organisation: Organisation, kind: RightKind, share: str | None
-) -> dict[str, Any]:
-    return {
-        "parcel": parcel.cadastral_number,
-        "kind": kind.value,
-        "holder_kind": "organisation",
-        "holder_code": organisation.edrpou,
-        "holder_name": organisation.name,
-        "holder_unzr": None,
-        "holder_document": None,
-        "share": share,
-        "registered_on": parcel.registered_on,
-    }
+) -> _RightRow:
+    return _RightRow(
+        parcel.cadastral_number,
+        kind.value,
+        "organisation",
+        organisation.edrpou,
+        organisation.name,
+        None,
+        None,
+        share,
+        parcel.registered_on.isoformat(),
+    )
 
 
 def _misspelt(name: str) -> str:

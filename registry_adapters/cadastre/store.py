@@ -1,13 +1,12 @@
-"""Queries of the land cadastre: numbers and holders in, parcels out; rows in."""
+"""Queries of the land cadastre: numbers and holders in, parcels out."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from datetime import date
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, bindparam, func, insert, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, bindparam, func, select
 
 from registry_adapters.cadastre.classifier import PURPOSES, RESTRICTIONS, category_of
 from registry_adapters.cadastre.geometry import Ring, geojson_of, read_ring
@@ -79,16 +78,6 @@ class Held:
     parcels: tuple[HeldParcel, ...]
 
 
-@dataclass(slots=True)
-class Rows:
-    """Rows to be added, table by table."""
-
-    parcels: list[dict[str, Any]] = field(default_factory=list)
-    successions: list[dict[str, Any]] = field(default_factory=list)
-    rights: list[dict[str, Any]] = field(default_factory=list)
-    restrictions: list[dict[str, Any]] = field(default_factory=list)
-
-
 def find_parcel(connection: Connection, cadastral_number: str) -> StoredParcel | None:
     """Return a parcel, whatever became of it, without its picture."""
     asked = {"number": cadastral_number}
@@ -147,45 +136,6 @@ def codes_of_document(connection: Connection, document: str) -> list[str]:
 def count_parcels(connection: Connection) -> int:
     """Return how many parcels there are."""
     return connection.execute(select(func.count()).select_from(parcel)).scalar_one()
-
-
-def add_rows(connection: Connection, rows: Rows) -> None:
-    """Add rows to every table."""
-    tables = ((parcel, rows.parcels), (succession, rows.successions), (right, rows.rights))
-    for table, values in (*tables, (restriction, rows.restrictions)):
-        if values:
-            connection.execute(insert(table), values)
-
-
-def parcel_row(
-    cadastral_number: str,
-    area_m2: int,
-    purpose_code: str,
-    ownership: Ownership,
-    katottg: str,
-    address: str,
-    valued: tuple[Decimal, date],
-    registered_on: date,
-    ring_text: str,
-    status: ParcelStatus = ParcelStatus.REGISTERED,
-    ended_on: date | None = None,
-) -> dict[str, Any]:
-    """Return the row of a parcel."""
-    return {
-        "cadastral_number": cadastral_number,
-        "quarter": cadastral_number[:17],
-        "area_m2": area_m2,
-        "purpose_code": purpose_code,
-        "ownership": ownership.value,
-        "katottg": katottg,
-        "address": address,
-        "valuation_kopiyky": int(valued[0].scaleb(2)),
-        "valued_on": valued[1],
-        "registered_on": registered_on,
-        "status": status.value,
-        "ended_on": ended_on,
-        "ring": ring_text,
-    }
 
 
 def _held(connection: Connection, queries: tuple[Select[Any], Select[Any]], asked: dict[str, Any]) -> Held:

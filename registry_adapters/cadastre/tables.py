@@ -1,6 +1,11 @@
-"""Tables of the land cadastre; nothing else. Areas are whole square metres, values kopiyky: exact in any database."""
+"""Tables of the land cadastre; nothing else. Areas are whole square metres, values kopiyky: exact in any database.
+
+A first load of millions goes without the `LOOKUPS` and makes them when it is done.
+"""
 
 from __future__ import annotations
+
+from typing import Final
 
 from sqlalchemy import BigInteger, Column, Date, ForeignKey, Index, Integer, MetaData, String, Table, Text
 
@@ -24,7 +29,6 @@ parcel = Table(
     Column("status", String(10), nullable=False),
     Column("ended_on", Date),
     Column("ring", Text, nullable=False),
-    Index("parcel_quarter", "quarter"),
 )
 
 succession = Table(
@@ -47,10 +51,6 @@ right = Table(
     Column("holder_document", String(9)),
     Column("share", String(9)),
     Column("registered_on", Date, nullable=False),
-    Index("land_right_parcel", "parcel"),
-    Index("land_right_holder", "holder_code", "parcel"),
-    Index("land_right_document", "holder_document", "parcel"),
-    Index("land_right_unzr", "holder_unzr"),
 )
 
 restriction = Table(
@@ -60,7 +60,15 @@ restriction = Table(
     Column("parcel", ForeignKey("parcel.cadastral_number"), nullable=False),
     Column("code", String(5), nullable=False),
     Column("registered_on", Date, nullable=False),
-    Index("restriction_parcel", "parcel"),
+)
+
+LOOKUPS: Final = (
+    Index("parcel_quarter", parcel.c.quarter),
+    Index("land_right_parcel", right.c.parcel),
+    Index("land_right_holder", right.c.holder_code, right.c.parcel),
+    Index("land_right_document", right.c.holder_document, right.c.parcel),
+    Index("land_right_unzr", right.c.holder_unzr),
+    Index("restriction_parcel", restriction.c.parcel),
 )
 
 seeding = seed_table(metadata)

@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
+from functools import lru_cache
 from typing import Final
 
 from registry_adapters.cadastre.classifier import LandCategory, category_of
@@ -47,6 +48,11 @@ INDEXATION: Final = Decimal("1.12")
 
 def valuation_of(area_ha: Decimal, purpose_code: str, koatuu: str) -> Decimal:
     """Return the normative value in UAH of a parcel of a settlement (code of the old codifier)."""
+    return (area_ha * _value_of_hectare(purpose_code, koatuu)).quantize(KOPIYKA, ROUND_HALF_UP)
+
+
+@lru_cache(maxsize=1024)  # there are few purposes and settlements
+def _value_of_hectare(purpose_code: str, koatuu: str) -> Decimal:
     base = BASE[category_of(purpose_code)]
     coefficients = PLACE.get(koatuu, OTHER_PLACE) * PURPOSE.get(purpose_code, Decimal(1)) * INDEXATION
-    return (area_ha * 10_000 * base * coefficients).quantize(KOPIYKA, ROUND_HALF_UP)
+    return 10_000 * base * coefficients

@@ -91,7 +91,7 @@ class Gathering:
                 if not page.usages:
                     break
                 usages += page.usages
-        except (XRoadFault, RemoteFault, RegistryError, ValueError, KeyError, TypeError) as cause:
+        except (XRoadFault, RemoteFault, RegistryError, ValueError, KeyError, TypeError, RecursionError) as cause:
             _log.warning(
                 "a registry does not tell of looks",
                 extra={"registry": registry.name, "reason": str(cause)[:200], "after_s": time.monotonic() - began},

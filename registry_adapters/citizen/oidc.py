@@ -19,8 +19,10 @@ from __future__ import annotations
 import base64
 import hashlib
 import logging
+import math
 import secrets
 import threading
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -99,6 +101,7 @@ class OidcClient:
         self._clock = clock
         self._http = httpx.Client(timeout=settings.timeout_s, follow_redirects=False)
         self._lock = threading.Lock()
+        self._silent_at = -math.inf  # by the monotonic clock
         self._provider: tuple[Provider, datetime] | None = None
         self._keys: tuple[KeySet, datetime] | None = None
 
@@ -169,11 +172,20 @@ class OidcClient:
         return claims
 
     def provider(self) -> Provider:
-        """Return the provider's addresses, asked for once an hour. Raises SignInError."""
-        now = self._clock.now()
+        """Return the provider's addresses, asked for once an hour; who waited for it to be silent does not ask anew.
+
+        Raises SignInError.
+        """
+        now, began = self._clock.now(), time.monotonic()
         with self._lock:
             if self._provider is None or now - self._provider[1] > KEEP_METADATA:
-                document = self._json("GET", self.settings.issuer.rstrip("/") + DISCOVERY_PATH)
+                if self._silent_at >= began:
+                    raise SignInError("citizen.refused_silent", 502)
+                try:
+                    document = self._json("GET", self.settings.issuer.rstrip("/") + DISCOVERY_PATH)
+                except SignInError:
+                    self._silent_at = time.monotonic()
+                    raise
                 self._provider = _provider_of(document, self.settings.issuer), now
             return self._provider[0]
 

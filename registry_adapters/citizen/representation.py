@@ -39,7 +39,7 @@ def find_children(
             raise ValueError(f"status {answer.status}")
         acts = answer.json()["acts"]
         found = [_child(act, asker, today) for act in acts]
-    except (XRoadFault, RemoteFault, ValueError, KeyError, TypeError, AttributeError) as cause:
+    except (XRoadFault, RemoteFault, ValueError, KeyError, TypeError, AttributeError, RecursionError) as cause:
         raise CivilStatusSilentError from cause
     return tuple(dict(child for child in found if child is not None).items())
 

@@ -78,7 +78,8 @@ class CitizenSignIn:
         identity = self.oidc.redeem(code, Attempt(state, begun.nonce, begun.code_verifier))
         token = secrets.token_urlsafe(32)
         with self._database.transaction() as tx:
-            store.forget_sessions(tx, seen_before=now - self._idle, created_before=now - self._lifetime)
+            seen_before = now - self._idle - TOUCH_AFTER
+            store.forget_sessions(tx, seen_before=seen_before, created_before=now - self._lifetime)
             store.add_session(tx, _hash(token), now, subjects_of(identity))
         return Entered(token, begun.target)
 

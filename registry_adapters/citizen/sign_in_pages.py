@@ -99,7 +99,7 @@ def sign_in_pages(deps: CitizenDeps) -> ConsolePart:
         try:
             found = find_children(deps.client, deps.settings, citizen.oneself.code, deps.today())
         except CivilStatusSilentError as cause:
-            log.warning("the civil-status registry does not answer: %s", cause.__cause__)
+            log.warning("the civil-status registry does not answer: %s", type(cause.__cause__).__name__)
             return redirect(request, "/account", say_id="citizen.children_silent")
         added = deps.sign_in.add_children(citizen, found)
         return redirect(request, "/account", say_id="citizen.children_found", count=added)

@@ -162,8 +162,8 @@ def _read(request: Request, form: Form, citizen: Citizen, settings: CitizenSetti
     registries = _chosen(form, settings)
     if not form.is_good:
         return None
-    offset = int(form.text("offset")) if form.text("offset").isdecimal() else 0
-    if not 0 <= offset <= MAX_OFFSET:
+    offset = _number(form.text("offset")) or 0
+    if offset > MAX_OFFSET:
         raise PageError(404, "console.not_found")
     marks = _marks(form)
     if offset:  # what did not answer for the first page has no place on the next
@@ -174,7 +174,12 @@ def _read(request: Request, form: Form, citizen: Citizen, settings: CitizenSetti
 
 def _marks(form: Form) -> dict[str, int]:
     pairs = [text.partition("~") for text in form.all(MARK)]
-    return {name: int(mark) for name, _, mark in pairs if mark.isascii() and mark.isdecimal() and len(mark) < 19}
+    return {name: number for name, _, mark in pairs if (number := _number(mark)) is not None}
+
+
+def _number(text: str) -> int | None:
+    """Return a number out of an address; None for what is none, or is larger than any of ours."""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 19 else None
 
 
 def _address(request: Request, asked: Asked, offset: int, marks: Sequence[str]) -> str:

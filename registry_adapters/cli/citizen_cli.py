@@ -45,7 +45,7 @@ def holder(
     name: Annotated[str, typer.Argument(help="Name to sign in with.")],
     scope: Annotated[str, typer.Argument(help="Whose queue: INSTANCE/CLASS/CODE[/SUBSYSTEM], or * for all.")],
     password_file: Annotated[
-        Path | None, typer.Option("--password-file", help="File that holds the password; - for standard input.")
+        Path | None, typer.Option("--password-file", help="File (mode 0600) that holds the password; - for standard input.")
     ] = None,
     state: State = Path("state"),
     config: ConfigFile = None,

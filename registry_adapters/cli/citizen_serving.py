@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import os
+import pwd
 import secrets
 import signal
 import sys
@@ -23,17 +24,19 @@ from gateway.runtime.accounts import store_users
 from gateway.runtime.accounts.model import EVERYTHING, Grant
 from gateway.runtime.accounts.passwords import Passwords, WeakPassword, check_password
 from gateway.runtime.accounts.sign_in import user_name
-from gateway.runtime.audit.model import Deed
+from gateway.runtime.audit.model import Deed, TrailUnavailable
 from gateway.runtime.audit.trail import Trail
 from gateway.runtime.clock import SystemClock
 from gateway.runtime.control_server import ControlServer, Listener
 from gateway.runtime.database import Database, open_database
+from gateway.runtime.private_files import read_private
 from gateway.runtime.texts import render
 from registry_adapters.citizen.app import build, prepare
 from registry_adapters.citizen.model import HOLDER
 from registry_adapters.citizen.settings import CitizenSettings, client_id
 from registry_adapters.citizen_identity.app import build_identity
 from registry_adapters.citizen_identity.settings import IdentitySettings
+from registry_adapters.settings import STATE_MODE
 
 ENVIRONMENT_PREFIX: Final = "CITIZEN"
 POOL: Final = 16
@@ -90,15 +93,10 @@ def add_holder(chosen: CitizenFile, state: Path, name: str, scope: str, password
             client_id(scope)
         password = made if password_file is None else _read(password_file)
         check_password(password, wanted)
-        clock = SystemClock()
-        deed = Deed("Add user", wanted, auth="Command line", data={"role": HOLDER, "scope": scope})
-        _trail(state, clock).write(deed)
-        with database.transaction() as tx:
-            user = store_users.add_user(tx, wanted, Passwords().hash(password), clock.now())
-            store_users.add_grant(tx, user, Grant(HOLDER, scope))
+        _add_user(database, state, wanted, scope, Passwords().hash(password))
     except WeakPassword as weakness:
         raise typer.BadParameter(render(weakness.text_id, weakness.facts)) from None
-    except ValueError as cause:
+    except (ValueError, OSError, TrailUnavailable) as cause:
         raise typer.BadParameter(str(cause)) from cause
     except IntegrityError:
         typer.echo(f"there is a user {name} already", err=True)
@@ -110,14 +108,25 @@ def add_holder(chosen: CitizenFile, state: Path, name: str, scope: str, password
         typer.echo(made)
 
 
-def _trail(state: Path, clock: SystemClock) -> Trail:
-    folder = state / "audit"
-    folder.mkdir(parents=True, exist_ok=True)
-    return Trail(folder, clock)
+def _add_user(database: Database, state: Path, name: str, scope: str, hashed: str) -> None:
+    clock, folder = SystemClock(), state / "audit"
+    folder.mkdir(parents=True, exist_ok=True, mode=STATE_MODE)
+    trail = Trail(folder, clock)
+    facts = {"name": name, "role": HOLDER, "scope": scope}
+    deed = Deed("Add user", pwd.getpwuid(os.getuid()).pw_name, auth="Unix", data=facts)
+    note = trail.begin(deed)
+    try:
+        with database.transaction() as tx:
+            user = store_users.add_user(tx, name, hashed, clock.now())
+            store_users.add_grant(tx, user, Grant(HOLDER, scope))
+    except Exception as cause:
+        trail.finish(note, dataclasses.replace(deed, reason=type(cause).__name__))
+        raise
+    trail.finish(note, deed)
 
 
 def _read(file: Path) -> str:
-    return (sys.stdin.read() if str(file) == "-" else file.read_text(encoding="utf-8")).strip("\r\n")
+    return sys.stdin.read().strip("\r\n") if str(file) == "-" else read_private(file)
 
 
 def _changed(chosen: Any, changes: Mapping[str, Any]) -> Any:
@@ -126,6 +135,7 @@ def _changed(chosen: Any, changes: Mapping[str, Any]) -> Any:
 
 def _open(chosen: CitizenSettings, state: Path) -> Database:
     try:
+        state.mkdir(parents=True, exist_ok=True, mode=STATE_MODE)
         return open_database(chosen.database_url or f"sqlite:///{(state / 'citizen.db').absolute()}", pool_size=POOL)
     except ValueError as cause:
         raise typer.BadParameter(str(cause)) from cause

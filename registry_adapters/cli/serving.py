@@ -28,7 +28,7 @@ from registry_adapters.sdk.app import WORKERS
 from registry_adapters.sdk.purposes import PurposesError
 from registry_adapters.sdk.registry import Registry, build, prepare
 from registry_adapters.sdk.sources.base import SourceError
-from registry_adapters.settings import ENVIRONMENT_PREFIX, RegistriesSettings, RegistrySettings
+from registry_adapters.settings import ENVIRONMENT_PREFIX, STATE_MODE, RegistriesSettings, RegistrySettings
 
 # Where each registry is declared: a Registry, or a function of its settings that returns one.
 REGISTRIES: Final = {
@@ -132,6 +132,7 @@ def fill(name: str, chosen: RegistrySettings, state: Path) -> None:
 
 def _open(name: str, chosen: RegistrySettings, state: Path) -> Opened:
     registry = load_registry(name, chosen)
+    state.mkdir(parents=True, exist_ok=True, mode=STATE_MODE)
     try:
         url = chosen.database_url or f"sqlite:///{(state / f'{registry.name}.db').absolute()}"
         return Opened(registry, chosen, open_database(url, pool_size=WORKERS))

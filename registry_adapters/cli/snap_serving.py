@@ -30,6 +30,7 @@ from gateway.runtime.clock import SystemClock
 from gateway.runtime.control_server import ControlServer, Listener
 from gateway.runtime.private_files import read_private
 from gateway.runtime.self_signed import ensure_tls_files, server_context
+from registry_adapters.settings import STATE_MODE
 from registry_adapters.snap.api import COMPOSER
 from registry_adapters.snap.app import Site, built, open_accounts, open_trail
 from registry_adapters.snap.pages_desk import ROLES
@@ -54,7 +55,7 @@ def settings_of(config: Path | None, *, host: str | None = None, port: int | Non
 def serve(chosen: SnapSettings, state: Path) -> None:
     """Serve until told to stop."""
     logs.configure()
-    state.mkdir(parents=True, exist_ok=True)
+    state.mkdir(parents=True, exist_ok=True, mode=STATE_MODE)
     try:
         with built(chosen, state) as site:
             uvloop.run(_serve(site, chosen, _context(chosen, state)))
@@ -180,7 +181,7 @@ def _answering() -> Iterator[None]:
 def _change(
     chosen: SnapSettings, state: Path, event: str, facts: dict[str, str], do: Callable[[Connection], None]
 ) -> None:
-    state.mkdir(parents=True, exist_ok=True)
+    state.mkdir(parents=True, exist_ok=True, mode=STATE_MODE)
     database = open_accounts(chosen, state)
     try:
         trail = open_trail(state, SystemClock())

@@ -74,7 +74,7 @@ class Asker:
             raise UnheardError(Unheard.SILENT if answer.status >= 500 else Unheard.REFUSED)
         try:
             return answer.json()
-        except ValueError as cause:
+        except (ValueError, RecursionError) as cause:
             raise UnheardError(Unheard.UNCLEAR) from cause
 
 

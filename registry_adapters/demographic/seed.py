@@ -16,11 +16,11 @@ from sqlalchemy import Connection, select
 
 from gateway.runtime.database import Database
 from registry_adapters.demographic import tables
-from registry_adapters.demographic.loading import drop_lookups, insert_rows, make_lookups
 from registry_adapters.demographic.mistakes import as_recorded
 from registry_adapters.demographic.store import number_key
+from registry_adapters.population.loading import insert_rows, load_rows
 from registry_adapters.population.model import Address, Document, Person, Record
-from registry_adapters.population.seeding import Progress, seed_rows
+from registry_adapters.population.seeding import Progress
 from registry_adapters.sdk.matching import name_key
 
 GENERATOR: Final = "demographic-2"  # changes when the same seed would give other records
@@ -35,10 +35,8 @@ def seed_persons(database: Database, seed: int, persons: int, progress: Progress
 
     Raises SeedMismatchError over another seed's persons.
     """
-    writer = _Writer(seed)
-    added = seed_rows(database, tables.seeding, GENERATOR, seed, persons, writer.write, progress)
-    make_lookups(database)
-    return added
+    write = _Writer(seed).write
+    return load_rows(database, tables.seeding, tables.LOOKUPS, GENERATOR, seed, persons, write, progress)
 
 
 def temporary_number(record: Record) -> str | None:
@@ -56,9 +54,7 @@ class _Writer:
     buildings: dict[tuple[str, str, str], int] = field(default_factory=dict)
 
     def write(self, truth: Sequence[Record], connection: Connection) -> None:
-        if truth[0].number == 1:
-            drop_lookups(connection)
-        elif not self.buildings:  # the load goes on after a pause
+        if not self.buildings and truth[0].number > 1:  # the load goes on after a pause
             known = tables.building.c
             for row in connection.execute(select(known.katottg, known.street, known.number, known.id)):
                 self.buildings[row.katottg, row.street, row.number] = row.id

@@ -154,7 +154,7 @@ def organisation_parcels(seed: int, number: int) -> tuple[tuple[LandParcel, Orga
 @lru_cache(maxsize=16)  # the same few stands are asked about one after the other
 def _draws(seed: int, number: int) -> tuple[float, ...]:
     draw = random.Random(f"{seed}/land/{number}").random  # noqa: S311  reproducible on purpose
-    return tuple(draw() for _ in range(_LOT + 4 * LOTS))
+    return tuple([draw() for _ in range(_LOT + 4 * LOTS)])
 
 
 def _slot(draws: tuple[float, ...], step: int) -> int:

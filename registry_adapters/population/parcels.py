@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
+from functools import lru_cache
 from typing import Final, Generic, TypeVar
 
 from registry_adapters.population.settlements import BY_KOATUU, SETTLEMENTS, Settlement
@@ -129,6 +130,7 @@ def cadastral_number(number: int, slot: int) -> str:
     return f"{settlement_of(number).koatuu}:{zone + 1:02d}:{quarter + 1:03d}:{stand * SLOTS + slot + 1:04d}"
 
 
+@lru_cache(maxsize=64)  # the same few are asked about one after the other
 def lot_of(cadastral_number: str) -> Lot:
     """Return where a parcel of the synthetic cadastre lies."""
     koatuu, zone, quarter, parcel = cadastral_number.split(":")

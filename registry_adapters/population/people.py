@@ -11,7 +11,8 @@ This is the truth. Registries hold what is theirs of it, each with a known share
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from bisect import bisect
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from itertools import accumulate
@@ -113,7 +114,7 @@ class _Source:
         unzr = self.numbers.unzr(born) if self._takes_unzr(age) else None
         refused = age >= 18 and rng.random() < REFUSAL_SHARE
         unnumbered = refused or (age < 2 and rng.random() < 0.3)
-        city = rng.choices(CITIES, cum_weights=self.cities)[0]
+        city = CITIES[self._drawn(self.cities)]
         women = sex is Sex.FEMALE
         return Person(
             unzr,
@@ -132,8 +133,12 @@ class _Source:
         )
 
     def _birth_date(self) -> date:
-        age = self.rng.choices(range(0, 100, 5), cum_weights=self.ages)[0] + 5 * self.rng.random()
+        age = 5 * self._drawn(self.ages) + 5 * self.rng.random()
         return AS_OF - max(_YEAR * age, _DAY)
+
+    def _drawn(self, shares: Sequence[int]) -> int:
+        """Return an index, each as likely as its share; the shares are sums of those up to it."""
+        return bisect(shares, self.rng.random() * shares[-1])
 
     def _takes_unzr(self, age: int) -> bool:
         """Keep the share at one in five, though everybody who came of age since 2016 has one."""

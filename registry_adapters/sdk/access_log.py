@@ -28,7 +28,6 @@ from sqlalchemy import (
     insert,
     select,
 )
-from sqlalchemy.exc import SQLAlchemyError
 
 from gateway.runtime.database import Database
 from registry_adapters.sdk.context import RequestContext
@@ -130,7 +129,7 @@ class AccessLog:
         try:
             with self.database.transaction() as connection:
                 connection.execute(insert(self.table), [row for ticket in tickets for row in ticket.rows])
-        except SQLAlchemyError as cause:
+        except Exception as cause:  # whatever it is, nobody who waits may take it for written
             error = cause
         for ticket in tickets:
             ticket.error, ticket.settled = error, True

@@ -3,13 +3,15 @@
 Made for any X-Road or Trembita server, not only ours. It speaks for one client identifier; answers
 come as plain facts, faults as `RemoteFault` with the code as the server wrote it. What arrives is
 checked as far as an information system can: the answer repeats the question's header, and over
-X-Road carries the hash of the request that was sent.
+X-Road carries the hash of the request that was sent. An answer that is longer than `MAX_ANSWER_BYTES`
+or takes longer than `timeout_s` in all is given up.
 """
 
 from __future__ import annotations
 
 import json as json_module
 import ssl
+import time
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -37,6 +39,7 @@ T = TypeVar("T")
 
 SOAP_TYPE: Final = "text/xml; charset=UTF-8"
 TIMEOUT_S: Final = 60.0
+MAX_ANSWER_BYTES: Final = 16 * 1024 * 1024  # of a service; evidence is as long as it is
 _HEADER_END: Final = b"</SOAP-ENV:Header>"
 
 
@@ -109,6 +112,7 @@ class XRoadClient:
         self.url = url.rstrip("/")
         self.client = client
         self.protocol = protocol
+        self._timeout_s = timeout_s
         self._http = httpx.Client(verify=tls or True, timeout=timeout_s, transport=transport, follow_redirects=False)
 
     def __enter__(self) -> Self:
@@ -246,21 +250,41 @@ class XRoadClient:
             raise RemoteFault(code, text, detail, response.content, content_type)
 
     def _download(self, path: str, query: Mapping[str, str]) -> bytes:
-        response = self._send("GET", self.url + path + (f"?{urlencode(query)}" if query else ""), None, {})
+        response = self._send("GET", self.url + path + (f"?{urlencode(query)}" if query else ""), None, {}, whole=True)
         if response.status_code != 200:
             text = response.text[:1000]
             raise RemoteFault(f"http_{response.status_code}", text, "", response.content, "text/plain")
         return response.content
 
-    def _send(self, method: str, url: str, content: bytes | None, headers: Mapping[str, str]) -> httpx.Response:
+    def _send(
+        self, method: str, url: str, content: bytes | None, headers: Mapping[str, str], *, whole: bool = False
+    ) -> httpx.Response:
         encoded = [(name, value.encode()) for name, value in headers.items()]
+        end = time.monotonic() + self._timeout_s
         try:
-            return self._http.request(method, url, content=content, headers=encoded)  # type: ignore[arg-type]
+            if whole:
+                return self._http.request(method, url, content=content, headers=encoded)  # type: ignore[arg-type]
+            with self._http.stream(method, url, content=content, headers=encoded) as response:  # type: ignore[arg-type]
+                return _read(response, end)
         except httpx.HTTPError as cause:
             reason = type(cause).__name__
             raise ServiceFailed(
                 "network_error", "registry.security_server_unreachable", url=self.url, reason=reason
             ) from cause
+
+
+def _read(response: httpx.Response, end: float) -> httpx.Response:
+    """Return an answer that has come whole by `end`; httpx itself only bounds each pause in it."""
+    chunks, size = [], 0
+    for chunk in response.iter_bytes():
+        size += len(chunk)
+        if size > MAX_ANSWER_BYTES:
+            raise MalformedMessage("invalid_body", "registry.body_too_large", limit_bytes=MAX_ANSWER_BYTES)
+        if time.monotonic() > end:
+            raise httpx.ReadTimeout("the answer goes on")
+        chunks.append(chunk)
+    headers = [(name, value) for name, value in response.headers.raw if name.lower() != b"content-encoding"]
+    return httpx.Response(response.status_code, headers=headers, content=b"".join(chunks))
 
 
 def _with_blocks(envelope: bytes, reason: Reason) -> bytes:

@@ -327,7 +327,7 @@ def from_parameters(record: type[T], parameters: Sequence[tuple[str, str]]) -> T
 
 def unknown_field(name: str, path: str) -> RequestError:
     """Return the refusal of a field the service does not take."""
-    return RequestError("registry.field_unknown", field=join(path, name)[:100])
+    return RequestError("registry.field_unknown", field=_NOT_XML.sub("\ufffd", join(path, name)[:100]))
 
 
 def join(path: str, name: str) -> str:

@@ -50,7 +50,7 @@ class DocumentKind(StrEnum):
 
 def unzr_check_digit(digits: str) -> int:
     """Return the last digit of a UNZR for its first twelve (birth date and serial number)."""
-    return sum(int(digit) * weight for digit, weight in zip(digits, _UNZR_WEIGHTS, strict=True)) % 10
+    return sum([int(digit) * weight for digit, weight in zip(digits, _UNZR_WEIGHTS, strict=True)]) % 10
 
 
 def build_unzr(birth_date: date, serial: int) -> str:
@@ -79,7 +79,7 @@ def birth_date_of_unzr(text: str) -> date:
 
 def rnokpp_check_digit(digits: str) -> int:
     """Return the last digit of an RNOKPP for its first nine."""
-    return sum(int(digit) * weight for digit, weight in zip(digits, _RNOKPP_WEIGHTS, strict=True)) % 11 % 10
+    return sum([int(digit) * weight for digit, weight in zip(digits, _RNOKPP_WEIGHTS, strict=True)]) % 11 % 10
 
 
 def build_rnokpp(birth_date: date, sex: Sex, serial: int) -> str:

@@ -16,28 +16,33 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date, timedelta
 from enum import StrEnum
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Any, Final
 
 from sqlalchemy import Connection, Table, select
 
 from gateway.runtime.database import Database
+from registry_adapters.population.loading import insert_rows, load_rows
 from registry_adapters.population.model import Record
 from registry_adapters.population.people import AS_OF
-from registry_adapters.population.seeding import Progress, seed_rows
+from registry_adapters.population.seeding import Progress
 from registry_adapters.population.wellknown import WELL_KNOWN
 from registry_adapters.population.work import EMPLOYERS, SoleTrader, Source, Work, work_of
 from registry_adapters.sdk.matching import name_key
 from registry_adapters.settings import RegistrySettings
 from registry_adapters.tax.model import TaxpayerStatus
-from registry_adapters.tax.store import add_rows, names_key
-from registry_adapters.tax.tables import agent, income_source, seeding, sole_trader, taxpayer
+from registry_adapters.tax.store import names_key
+from registry_adapters.tax.tables import LOOKUPS, agent, income_source, seeding, sole_trader, taxpayer
 
 GENERATOR: Final = "tax-1"  # changes when the same seed would give other rows
 ERROR_SHARE: Final = 0.02
 
 _REGISTER_SINCE: Final = date(1996, 1, 1)
 _DAY: Final = timedelta(days=1)
+
+Row = tuple[Any, ...]  # in the order of the table's columns; dates as ISO texts
+_key: Final = lru_cache(maxsize=4096)(name_key)  # there are few names
 
 
 class Mistake(StrEnum):
@@ -54,12 +59,13 @@ def fill(database: Database, settings: RegistrySettings, progress: Progress | No
     """Make what is missing of the population's taxpayers; return how many persons were gone through."""
     with database.transaction() as connection:
         if connection.execute(select(agent.c.code).limit(1)).first() is None:
-            add_rows(connection, {agent: [{"code": each.code, "name": each.name} for each in EMPLOYERS]})
+            insert_rows(connection, agent, [(each.code, each.name) for each in EMPLOYERS])
 
     def write(chunk: Sequence[Record], connection: Connection) -> None:
-        add_rows(connection, rows_of(settings.seed, chunk))
+        for table, rows in rows_of(settings.seed, chunk).items():
+            insert_rows(connection, table, rows)
 
-    return seed_rows(database, seeding, GENERATOR, settings.seed, settings.persons, write, progress)
+    return load_rows(database, seeding, LOOKUPS, GENERATOR, settings.seed, settings.persons, write, progress)
 
 
 def is_taxpayer(record: Record) -> bool:
@@ -80,56 +86,45 @@ def mistake_in(seed: int, record: Record, work: Work) -> Mistake | None:
     return possible[drawn // 10_000 % len(possible)]
 
 
-def rows_of(seed: int, records: Sequence[Record]) -> dict[Table, list[dict[str, Any]]]:
+def rows_of(seed: int, records: Sequence[Record]) -> dict[Table, list[Row]]:
     """Return the rows that persons give the registry, by table."""
-    rows: dict[Table, list[dict[str, Any]]] = {taxpayer: [], sole_trader: [], income_source: []}
+    rows: dict[Table, list[Row]] = {taxpayer: [], sole_trader: [], income_source: []}
     for record in records:
         if not is_taxpayer(record):
             continue
         work = work_of(seed, record)
         mistake = mistake_in(seed, record, work)
-        own = _taxpayer_row(seed, record, work, mistake)
-        rows[taxpayer].append(own)
+        number = record.number * 2  # odd ones are for duplicates
+        rows[taxpayer].append(_taxpayer_row(seed, record, number, work.has_arrears, mistake))
         if mistake is Mistake.DUPLICATE:
-            rows[taxpayer].append(_duplicate_of(own))
+            rows[taxpayer].append(_taxpayer_row(seed, record, number + 1, False, Mistake.MISSPELT_NAME))
         if work.sole_trader:
-            rows[sole_trader].append(_sole_trader_row(own["number"], work.sole_trader))
+            rows[sole_trader].append(_sole_trader_row(number, work.sole_trader))
         off = int(mistake is Mistake.OTHER_QUARTER)
-        rows[income_source].extend(_source_row(own["number"], source, off) for source in work.sources)
+        rows[income_source].extend(_source_row(number, source, off) for source in work.sources)
     return rows
 
 
-def _taxpayer_row(seed: int, record: Record, work: Work, mistake: Mistake | None) -> dict[str, Any]:
+def _taxpayer_row(seed: int, record: Record, number: int, has_arrears: bool, mistake: Mistake | None) -> Row:
     held = record.person
     surname = misspelt(held.surname) if mistake is Mistake.MISSPELT_NAME else held.surname
-    documents = [document.number for document in held.documents]
+    documents = held.documents
     born = month_off(held.birth_date) if mistake is Mistake.OTHER_BIRTH_DATE else held.birth_date
-    return {
-        "number": record.number * 2,  # odd ones are for duplicates
-        "rnokpp": held.rnokpp,
-        "unzr": held.unzr,
-        "document": documents[1 if mistake is Mistake.FORMER_DOCUMENT else 0] if documents else None,
-        **_name_columns(surname, held.given_name, held.patronymic),
-        "birth_date": born,
-        "registered_on": _registered_on(seed, record),
-        "status": _status(record).value,
-        "has_arrears": work.has_arrears,
-    }
-
-
-def _duplicate_of(row: dict[str, Any]) -> dict[str, Any]:
-    names = _name_columns(misspelt(row["surname"]), row["given_name"], row["patronymic"])
-    return {**row, **names, "number": row["number"] + 1, "has_arrears": False}
-
-
-def _name_columns(surname: str, given_name: str, patronymic: str | None) -> dict[str, Any]:
-    return {
-        "surname": surname,
-        "given_name": given_name,
-        "patronymic": patronymic,
-        "name_key": names_key(surname, given_name),
-        "patronymic_key": name_key(patronymic) if patronymic else None,
-    }
+    return (
+        number,
+        held.rnokpp,
+        held.unzr,
+        documents[mistake is Mistake.FORMER_DOCUMENT].number if documents else None,
+        surname,
+        held.given_name,
+        held.patronymic,
+        names_key(surname, held.given_name),
+        _key(held.patronymic) if held.patronymic else None,
+        born.isoformat(),
+        _registered_on(seed, record).isoformat(),
+        _status(record).value,
+        has_arrears,
+    )
 
 
 def _status(record: Record) -> TaxpayerStatus:
@@ -144,28 +139,24 @@ def _registered_on(seed: int, record: Record) -> date:
     return min(since + _DAY * (10 + _drawn(seed, record, b"registered") % 300), AS_OF - _DAY)
 
 
-def _sole_trader_row(number: int, held: SoleTrader) -> dict[str, Any]:
-    return {
-        "taxpayer": number,
-        "registered_on": held.registered_on,
-        "ended_on": held.ended_on,
-        "tax_group": held.tax_group,
-        "activity_codes": ",".join(activity.code for activity in held.activities),
-    }
+def _sole_trader_row(number: int, held: SoleTrader) -> Row:
+    ended_on = held.ended_on.isoformat() if held.ended_on else None
+    codes = ",".join(activity.code for activity in held.activities)
+    return number, held.registered_on.isoformat(), ended_on, held.tax_group, codes
 
 
-def _source_row(number: int, held: Source, off: int) -> dict[str, Any]:
-    return {
-        "taxpayer": number,
-        "agent": held.employer.code,
-        "kind": held.kind.value,
-        "since": held.since,
-        "until": held.until,
-        "wage": held.wage,
-        "pays_late": held.pays_late,
-        "variation": held.variation,
-        "quarters_off": off,
-    }
+def _source_row(number: int, held: Source, off: int) -> Row:
+    return (
+        number,
+        held.employer.code,
+        held.kind.value,
+        held.since.isoformat(),
+        held.until.isoformat() if held.until else None,
+        held.wage,
+        held.pays_late,
+        held.variation,
+        off,
+    )
 
 
 def misspelt(surname: str) -> str:

@@ -1,12 +1,13 @@
-"""Queries of the tax registry: criteria in, taxpayers and what is known of them out; rows in."""
+"""Queries of the tax registry: criteria in, taxpayers and what is known of them out."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, Select, Table, bindparam, insert, or_, select
+from sqlalchemy import Connection, Row, Select, bindparam, or_, select
 
 from registry_adapters.population.work import Employer, Income, IncomeKind, Source, income_of
 from registry_adapters.sdk.matching import ByDocument, ByName, ByRnokpp, ByUnzr, Criterion, name_key
@@ -16,6 +17,8 @@ from registry_adapters.tax.tables import agent, income_source, sole_trader, taxp
 MAX_NAMESAKES: Final = 100  # born on one day; more are counted as this many
 
 Quarter = tuple[int, int]
+
+_key: Final = lru_cache(maxsize=4096)(name_key)  # there are few names
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,14 +81,7 @@ def subjects_of(connection: Connection, code: str) -> Sequence[str]:
 
 def names_key(surname: str, given_name: str) -> str:
     """Return the form in which surname and given name are looked up together."""
-    return f"{name_key(surname)}|{name_key(given_name)}"
-
-
-def add_rows(connection: Connection, rows: Mapping[Table, Sequence[Mapping[str, Any]]]) -> None:
-    """Add rows to several tables, in the order of the mapping."""
-    for table, added in rows.items():
-        if added:
-            connection.execute(insert(table), list(added))
+    return f"{_key(surname)}|{_key(given_name)}"
 
 
 def _query(criterion: Criterion) -> tuple[Select[Any], dict[str, Any]]:

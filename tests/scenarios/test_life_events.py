@@ -20,6 +20,7 @@ from tests.registry_adapters.snap.flows import EVENTS, Counter
 
 MESSAGE_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 SOLE_TRADER = 8
+TRADER = 8  # among the well-known persons
 
 pytestmark = needs_chromium
 
@@ -99,15 +100,16 @@ def test_case_waits_while_the_registries_are_gone_and_goes_on_by_itself(
 def test_citizen_reads_who_asked_on_the_pages_of_the_demonstration(
     federation: Federation, browser: Browser, page: Page, counter: Counter
 ) -> None:
+    flows.bring_to_extract(page, counter, SOLE_TRADER, timeout_s=60)
     citizen = federation.landscape.portal_named("citizen")
     assert citizen is not None
     context = browser.new_context(locale="uk-UA")
     window = context.new_page()
     window.set_default_timeout(20_000)
-    window.goto(url_of(citizen))
-    window.locator("a[href*='login'], form[action*='login'] button").first.click()
-    window.get_by_text("Лисенко Тарас", exact=False).first.click()
-    window.wait_for_url(f"{url_of(citizen)}/**")
+    window.goto(f"{url_of(citizen)}/mine")
+    window.locator("main a.button").click()
+    window.locator(f"main a[href$='person={TRADER}']").click()
+    window.wait_for_url(f"{url_of(citizen)}/mine")
     told = window.locator("main").inner_text()
     context.close()
     assert "Центр надання адміністративних послуг" in told

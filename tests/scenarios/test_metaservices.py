@@ -89,7 +89,7 @@ async def test_answers_are_signed_and_recorded_on_both_sides(scene: Scene) -> No
 async def test_client_without_any_right_may_ask(scene: Scene) -> None:
     headers = SoapHeaders(STANDIN, ServiceId(DEMOGRAPHIC, "listMethods"), new_id())
     reply = await scene.owner.soap(build_envelope(headers, b"<xrd:listMethods/>"))
-    assert codes_in(reply.content) == [("GetPerson", "v1")]
+    assert codes_in(reply.content) == [("GetPerson", "v1"), ("GetResidents", "v1")]
     headers = SoapHeaders(STANDIN, ServiceId(DEMOGRAPHIC, "allowedMethods"), new_id())
     reply = await scene.owner.soap(build_envelope(headers, b"<xrd:allowedMethods/>"))
     assert codes_in(reply.content) == []

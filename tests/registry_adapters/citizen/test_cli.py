@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
+import pwd
 import signal
 import socket
+import stat
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -108,3 +111,29 @@ def test_settings_that_cannot_be_used_are_refused_at_start(tmp_path: Path, text:
     config = tmp_path / "citizen.toml"
     config.write_text(text, encoding="utf-8")
     assert run("serve", "--config", str(config), "--state", str(tmp_path))[0] == 2
+
+
+def test_who_let_a_holder_in_is_on_record_and_so_is_a_failure(tmp_path: Path) -> None:
+    for _ in range(2):
+        run("holder", "oksana", MEMBER, "--state", str(tmp_path), "--password-file", "-", typed=PASSWORD)
+    lines = (tmp_path / "audit" / "audit.log").read_text(encoding="utf-8").splitlines()
+    deeds = [json.loads(line[line.index("{") :]) for line in lines]
+    me = pwd.getpwuid(os.getuid()).pw_name
+    assert [(deed["user"], deed["data"]["name"], "reason" in deed) for deed in deeds] == [
+        (me, "oksana", False), (me, "oksana", True),
+    ]  # fmt: skip
+
+
+def test_a_password_that_others_can_read_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "password"
+    file.write_text(PASSWORD, encoding="utf-8")
+    file.chmod(0o644)
+    assert run("holder", "oksana", MEMBER, "--state", str(tmp_path), "--password-file", str(file))[0] == 2
+    file.chmod(0o600)
+    assert run("holder", "oksana", MEMBER, "--state", str(tmp_path), "--password-file", str(file))[0] == 0
+
+
+def test_the_state_directory_is_made_for_its_owner_alone(tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    run("holder", "oksana", MEMBER, "--state", str(state), "--password-file", "-", typed=PASSWORD)
+    assert stat.S_IMODE(state.stat().st_mode) == 0o700

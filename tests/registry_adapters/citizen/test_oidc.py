@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
+import threading
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -14,6 +17,7 @@ from joserfc.jwk import KeySet
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from gateway.runtime import texts
+from gateway.runtime.clock import FixedClock
 from registry_adapters.citizen.model import Identity
 from registry_adapters.citizen.oidc import OidcClient, SignInError, new_attempt
 from registry_adapters.citizen.settings import OidcSettings
@@ -21,6 +25,7 @@ from tests.registry_adapters.citizen import provider as rogue
 from tests.registry_adapters.citizen.provider import Misbehaving, a_provider
 from tests.registry_adapters.citizen.site import NOW, Site, Visit, a_site, parameter_of, words_of
 from tests.registry_adapters.citizen.watched import MARIANA
+from tests.registry_adapters.shim import listening
 
 Claims = dict[str, Any]
 
@@ -351,3 +356,38 @@ class TestWithoutBrowser:
 def test_an_issuer_over_plain_http_elsewhere_is_refused(issuer: str) -> None:
     with pytest.raises(ValueError, match="issuer"):
         OidcSettings(issuer=issuer)
+
+
+def test_all_who_wait_for_a_silent_provider_wait_for_it_once() -> None:
+    asked = threading.Event()
+    go_on = threading.Event()
+    count = 0
+
+    async def silent(scope: Any, receive: Any, send: Any) -> None:
+        nonlocal count
+        if scope["type"] != "http":
+            return
+        count += 1
+        asked.set()
+        await asyncio.to_thread(go_on.wait, 10)
+        await PlainTextResponse("", 500)(scope, receive, send)
+
+    def sign_in() -> None:
+        with pytest.raises(SignInError):
+            client.authorization_url(new_attempt(), "en")
+
+    with listening(silent) as url:
+        client = OidcClient(OidcSettings(issuer=url), "http://127.0.0.1/back", FixedClock(NOW))
+        waiting = [threading.Thread(target=sign_in) for _ in range(8)]
+        waiting[0].start()
+        assert asked.wait(10)
+        for one in waiting[1:]:
+            one.start()
+        time.sleep(0.2)  # they wait for the one who asks
+        go_on.set()
+        for one in waiting:
+            one.join()
+        assert count == 1
+        sign_in()
+        assert count == 2  # who comes later asks anew
+        client.close()

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import delete
+from starlette.responses import PlainTextResponse
 
 from registry_adapters.sdk.access_log import ACCESS_LOG
 from tests.registry_adapters.citizen.site import LAND, NOW, PETRO_NUMBER, TAX, Site, Visit, tree_of, words_of
@@ -303,3 +304,18 @@ def test_who_has_no_number_cannot_be_signed_in(site: Site) -> None:
     answer = visit.sign_in(PETRO_NUMBER)
     assert answer.status_code == 403
     assert "did not tell your RNOKPP or UNZR" in words_of(answer)
+
+
+@pytest.mark.parametrize("offset", ["9" * 5000, "9" * 18, "١٢", "-1", "x"])
+def test_any_offset_is_answered_with_a_page(mariana: Visit, offset: str) -> None:
+    assert mariana.get("/mine", offset=offset).status_code in (200, 404)
+
+
+def test_registry_whose_answer_is_too_deep_to_read_is_silent(site: Site, mariana: Visit) -> None:
+    site.land.look(NOW, message_id="m-1")
+    healthy = site.shim.apps[TAX]
+    site.shim.apps[TAX] = PlainTextResponse("[" * 100_000)
+    try:
+        assert numbers_on(mariana.get("/mine")) == ["m-1"]
+    finally:
+        site.shim.apps[TAX] = healthy

@@ -39,7 +39,7 @@ def test_what_is_wrong_is_told_and_ends_with_one(tmp_path: Path) -> None:
     code, output = run("check", str(tmp_path / "dogs.py"))
     assert code == 1
     assert "GET /dogs/{number}: answer.name is longer than 3" in output
-    assert output.splitlines()[-1] == "6 of 7 checks hold"
+    assert "6 of 7 checks hold" in output.splitlines()
 
 
 def test_registry_whose_source_is_wrong_names_the_line(tmp_path: Path) -> None:

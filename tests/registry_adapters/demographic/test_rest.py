@@ -14,11 +14,11 @@ from sqlalchemy import select
 from gateway.runtime.database import Database, open_database
 from gateway.xroad.soap.faults import parse_fault
 from gateway.xroad.xml import NS_SOAP11, parse_xml
-from registry_adapters.demographic.loading import insert_rows
 from registry_adapters.demographic.mistakes import Mistake, mistake_about
 from registry_adapters.demographic.model import PersonAnswer, PersonQuestion
 from registry_adapters.demographic.registry import MAX_RESIDENTS, subjects_of
 from registry_adapters.demographic.tables import person
+from registry_adapters.population.loading import insert_rows
 from registry_adapters.population.people import people
 from registry_adapters.sdk.access_log import ACCESS_LOG, AccessLog
 from registry_adapters.sdk.fields import describe, from_json, to_json

@@ -69,3 +69,25 @@ def test_newest_look_comes_first(log: AccessLog) -> None:
 def test_look_that_cannot_be_kept_is_an_error(log_without_table: AccessLog) -> None:
     with pytest.raises(UnavailableError):
         log_without_table.note([an_entry()])
+
+
+def test_look_that_cannot_be_written_takes_no_neighbour_for_written(log: AccessLog) -> None:
+    ended: dict[str, BaseException | None] = {}
+
+    def note(subject: str) -> None:
+        try:
+            log.note([an_entry(subject)])
+            ended[subject] = None
+        except Exception as cause:
+            ended[subject] = cause
+
+    threads = [threading.Thread(target=note, args=(subject,)) for subject in ("\ud800", "17")]  # no UTF-8 has the first
+    with log._writing:  # both wait for one transaction
+        for thread in threads:
+            thread.start()
+        while len(log._waiting) < len(threads):
+            threading.Event().wait(0.001)
+    for thread in threads:
+        thread.join()
+    assert log.looks_at("17") or isinstance(ended["17"], UnavailableError)
+    assert isinstance(ended["\ud800"], UnavailableError)

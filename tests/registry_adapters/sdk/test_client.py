@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import gzip
 import json
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -176,3 +178,31 @@ def test_evidence_that_is_not_to_be_had_is_an_exception() -> None:
         pytest.raises(RemoteFault, match="http_404"),
     ):
         client.asic("m-1")
+
+
+def test_answer_without_end_is_given_up() -> None:
+    def drip() -> Iterator[bytes]:
+        while True:
+            yield b" " * 100
+            time.sleep(0.01)
+
+    with a_client(lambda _: httpx.Response(200, content=drip()), timeout_s=0.1) as client:
+        with pytest.raises(ServiceFailed) as failed:
+            client.call_rest("GET", GET_PERSON)
+    assert isinstance(failed.value.__cause__, httpx.TimeoutException)
+
+
+def test_answer_that_is_too_long_is_given_up() -> None:
+    def flood() -> Iterator[bytes]:
+        while True:
+            yield b" " * 1024 * 1024
+
+    with a_client(lambda _: httpx.Response(200, content=flood())) as client:
+        with pytest.raises(MalformedMessage):
+            client.call_rest("GET", GET_PERSON)
+
+
+def test_packed_answer_is_read() -> None:
+    packed = httpx.Response(200, content=gzip.compress(b'{"found": true}'), headers={"content-encoding": "gzip"})
+    with a_client(lambda _: packed) as client:
+        assert client.call_rest("GET", GET_PERSON).json() == {"found": True}

@@ -196,3 +196,9 @@ def test_any_json_is_read_or_refused(data: Any) -> None:
         from_json(Thing, data)
     with contextlib.suppress(RequestError):
         from_json(Thing, {**THING, "name": data})
+
+
+def test_name_of_an_unknown_field_can_always_be_told() -> None:
+    with pytest.raises(RequestError) as refused:
+        from_json(Thing, {**THING, "\ud800\x00": 1})
+    assert refused.value.facts["field"] == "\ufffd\ufffd"

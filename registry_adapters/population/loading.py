@@ -1,7 +1,8 @@
 """Many rows at once: by the driver's own means, and with the lookups made when the rows are there.
 
-An index that grows with its table in no order costs more than one that is sorted once. A load that
-was killed leaves some out; `make_lookups` makes what is missing at the next start.
+An index that grows with its table in no order costs more than one that is sorted once. So tables that
+are empty are filled without their lookups; persons added to those who are there find them in place. A
+load that was killed leaves some out: what is missing is made at the end of the next one.
 """
 
 from __future__ import annotations
@@ -10,23 +11,51 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
-from sqlalchemy import Connection, Table, inspect
+from sqlalchemy import Connection, Index, Table, inspect
 
 from gateway.runtime.database import Database
-from registry_adapters.demographic.tables import LOOKUPS
+from registry_adapters.population.model import Record
+from registry_adapters.population.seeding import Progress, RowsOf, seed_rows
 
 SORTING_KIB: Final = 64 * 1024  # memory SQLite sorts an index in, and no other connection has
 
 Rows = Sequence[tuple[Any, ...]]  # in the order of the table's columns; dates as ISO texts
+Lookups = Sequence[Index]
+
+
+def load_rows(
+    database: Database,
+    table: Table,
+    lookups: Lookups,
+    generator: str,
+    seed: int,
+    persons: int,
+    write: RowsOf,
+    progress: Progress | None = None,
+) -> int:
+    """Make what is missing of the first `persons` persons as `seed_rows` does, then the lookups; return for how many.
+
+    Raises SeedMismatchError over another seed's persons.
+    """
+
+    def write_chunk(chunk: Sequence[Record], connection: Connection) -> None:
+        if chunk[0].number == 1:
+            _drop_lookups(connection, lookups)
+        write(chunk, connection)
+
+    added = seed_rows(database, table, generator, seed, persons, write_chunk, progress)
+    _make_lookups(database, lookups)
+    return added
 
 
 def insert_rows(connection: Connection, table: Table, rows: Rows) -> None:
-    """Insert rows by COPY where there is one, else by one prepared statement."""
+    """Insert rows by COPY where there is one, else by one prepared statement; ids that count up are left out."""
     if not rows:
         return
-    names = ", ".join(column.name for column in table.columns)
+    columns = [column.name for column in table.columns if column is not table.autoincrement_column]
+    names = ", ".join(columns)
     if connection.dialect.name == "sqlite":
-        marks = ", ".join("?" for _ in table.columns)
+        marks = ", ".join("?" for _ in columns)
         connection.exec_driver_sql(f"INSERT INTO {table.name} ({names}) VALUES ({marks})", list(rows))  # noqa: S608
         return
     driver: Any = connection.connection.driver_connection
@@ -35,18 +64,17 @@ def insert_rows(connection: Connection, table: Table, rows: Rows) -> None:
             copy.write_row(row)
 
 
-def drop_lookups(connection: Connection) -> None:
-    """Take the lookups away, before a table that is empty is filled."""
-    for index in LOOKUPS:
+def _drop_lookups(connection: Connection, lookups: Lookups) -> None:
+    for index in lookups:
         index.drop(connection, checkfirst=True)
 
 
-def make_lookups(database: Database) -> None:
+def _make_lookups(database: Database, lookups: Lookups) -> None:
     """Make the lookups that are missing, one transaction each."""
     with database.reading() as connection:
         known = inspect(connection)
         there = {found["name"] for table in known.get_table_names() for found in known.get_indexes(table)}
-    missing = [index for index in LOOKUPS if index.name not in there]
+    missing = [index for index in lookups if index.name not in there]
     for index in missing:
         with database.transaction() as connection, _room_to_sort(connection):
             index.create(connection, checkfirst=True)
