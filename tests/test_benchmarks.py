@@ -16,6 +16,7 @@ from tests.benchmarks import __main__ as command
 from tests.benchmarks import floor, log, registries, report, sign
 from tests.benchmarks.accounting import cpu_s
 from tests.benchmarks.messages import PACKAGE_TYPE, PIECE, SIZE_BYTES, answer_to, is_answer, large, package, request
+from tests.benchmarks.registries_asked import ASKED
 
 CHAIN_KEYS = {
     "algorithm", "concurrency", "floor_us", "cpu_us_per_exchange", "ratio", "p50_ms", "p99_ms", "exchanges_per_s",
@@ -84,12 +85,23 @@ def test_idle_compares_runs_with_and_without_idle_callers(tmp_path: Path) -> Non
 
 @pytest.mark.scenario
 @pytest.mark.slow
-def test_registries_makes_persons_and_finds_them_by_every_identifier(tmp_path: Path) -> None:
+def test_registries_are_filled_and_answer_to_every_identifier(tmp_path: Path) -> None:
     command.main(["registries", "--tiny", "--out", str(tmp_path)])
     found = json.loads((tmp_path / "registries.json").read_text())
-    assert found["generation"]["added"] == found["persons"] == registries.TINY_PERSONS
-    assert [row["by"] for row in found["lookups"]] == [kind.name for kind in registries.KINDS]
+    assert found["persons"] == registries.TINY_PERSONS
+    assert [(row["registry"], row["added"]) for row in found["generation"]] == [
+        (name, registries.TINY_PERSONS) for name in ASKED
+    ]
+    assert [(row["registry"], row["by"]) for row in found["lookups"]] == [
+        (asked.registry, kind.name) for asked in ASKED.values() for kind in asked.kinds
+    ]
     assert all(row["operation_p95"] > 0 and row["http_p95"] > 0 for row in found["lookups"])
+
+
+def test_one_database_cannot_hold_several_registries(tmp_path: Path) -> None:
+    with pytest.raises(SystemExit, match="--registry"):
+        command.main(["registries", "--tiny", "--database", f"sqlite:///{tmp_path}/all.db", "--out", str(tmp_path)])
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_request_of_the_chain_and_its_answer_are_consistent_messages() -> None:

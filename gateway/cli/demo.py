@@ -25,7 +25,7 @@ def demo(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="With --check: print one JSON object.")] = False,
 ) -> None:
-    """Start a federation of security servers, a registry and central services; Ctrl-C stops it."""
+    """Start a federation: central services, security servers, registries, counter, citizens; Ctrl-C stops it."""
     from gateway.landscape import demo as running
 
     if check:

@@ -177,7 +177,8 @@ def _show(console: Console, federation: Federation, took_s: float) -> None:
     consumer = landscape.server_of(Tour.of(landscape).client)
     history = federation.server_state(consumer.code) / "history"
     console.print(
-        f"unzip -o evidence.zip && surma verify demo-rest-*.asice --history {history} --anchor {federation.anchor()}",
+        f"python3 -m zipfile -e evidence.zip . && .venv/bin/surma verify demo-rest-*.asice"
+        f" --history {history} --anchor {federation.anchor()}",
         soft_wrap=True, highlight=False, markup=False,
     )  # fmt: skip
     _show_pages(console, federation)

@@ -16,6 +16,7 @@ DEFAULT_FILE: Final = Path(__file__).resolve().parent.parent.parent / "config" /
 PACKAGED_FILE: Final = Path(__file__).resolve().parent / "landscape.toml"
 SERVICE_TYPES: Final = ("WSDL", "REST", "OPENAPI3")
 PORTALS: Final = ("snap", "identity", "citizen", "holders")
+EVERY_HOLDER: Final = "*"
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +113,7 @@ class Clerk:
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """Somebody who answers for the registries within `scope`, `CLASS/CODE[/SUBSYSTEM]`."""
+    """Somebody who answers for the registries within `scope`, `CLASS/CODE[/SUBSYSTEM]`, or `*` for all."""
 
     name: str
     scope: str
@@ -227,7 +228,8 @@ def _checks(landscape: Landscape) -> Iterator[tuple[str, Callable[[], object]]]:
         yield f"clerk[{number}]", partial(_needs_portal, landscape, "snap")
     for number, holder in enumerate(landscape.holder):
         yield f"holder[{number}]", partial(_needs_portal, landscape, "holders")
-        yield f"holder[{number}].scope", partial(_parts, holder.scope, 2, 3)
+        if holder.scope != EVERY_HOLDER:
+            yield f"holder[{number}].scope", partial(_parts, holder.scope, 2, 3)
     for number, service in enumerate(landscape.service):
         yield f"service[{number}].type", partial(_service_type, service)
         yield f"service[{number}].client", partial(landscape.server_of, service.client)

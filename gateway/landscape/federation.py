@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from gateway.landscape.central import onboard_central
-from gateway.landscape.description import Auditor, Clerk, Holder, Landscape, Registry, Server
+from gateway.landscape.description import EVERY_HOLDER, Auditor, Clerk, Holder, Landscape, Registry, Server
 from gateway.landscape.portals import (
     COMMANDS,
     PROGRAM_OF,
@@ -268,7 +268,7 @@ class Federation:
             command = ["registry_adapters.snap", "clerk", "add", clerk.name, clerk.centre]
             made.append((clerk, self.portals["snap"], command, self.portal_state("snap")))
         for holder in self.landscape.holder:
-            scope = f"{self.landscape.instance}/{holder.scope}"
+            scope = holder.scope if holder.scope == EVERY_HOLDER else f"{self.landscape.instance}/{holder.scope}"
             config = ["--config", str(self._citizen_file())]
             command = ["registry_adapters.citizen", "holder", holder.name, scope, *config]
             made.append((holder, self.portals["citizen"], command, self.portal_state("citizen")))

@@ -58,9 +58,7 @@ def _frame(lot: Lot, area_m2: int) -> tuple[float, float, float]:
 def _on_the_ground(lot: Lot, ring: Ring) -> Ring:
     corner, sine, cosine, scale = _quarter(lot.settlement.koatuu, lot.rank)
     left, bottom, east, north = *corner, scale.east, scale.north
-    return tuple(
-        [(left + (x * cosine - y * sine) / east, bottom + (x * sine + y * cosine) / north) for x, y in ring]
-    )
+    return tuple([(left + (x * cosine - y * sine) / east, bottom + (x * sine + y * cosine) / north) for x, y in ring])
 
 
 @lru_cache(maxsize=64)  # parcels of one quarter are made one after the other

@@ -102,6 +102,8 @@ def sign_in_pages(deps: CitizenDeps) -> ConsolePart:
             log.warning("the civil-status registry does not answer: %s", type(cause.__cause__).__name__)
             return redirect(request, "/account", say_id="citizen.children_silent")
         added = deps.sign_in.add_children(citizen, found)
+        if not added:
+            return redirect(request, "/account", say_id="citizen.children_none")
         return redirect(request, "/account", say_id="citizen.children_found", count=added)
 
     return ConsolePart("", router, PACKAGE, public=_PUBLIC)

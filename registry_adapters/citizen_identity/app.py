@@ -64,6 +64,7 @@ def build_identity(settings: IdentitySettings, clock: Clock | None = None) -> St
         lambda: FOR_TESTS,
         [_pages(provider)],
         secure=False,
+        name_id="identity.site",
         signs_in=False,
         requests_per_second=0,
         requests_per_minute=0,

@@ -12,7 +12,7 @@ app = typer.Typer(help="Citizen's view: what was asked about a person.", no_args
 State = Annotated[Path, typer.Option("--state", help="Folder of the SQLite database and of the audit log.")]
 ConfigFile = Annotated[Path | None, typer.Option("--config", help="citizen.toml.", exists=True, dir_okay=False)]
 Host = Annotated[str | None, typer.Option("--host", help="Address to listen on.")]
-Port = Annotated[int | None, typer.Option("--port", min=1, max=65535)]
+Port = Annotated[int | None, typer.Option("--port", min=1, max=65535, help="Port to listen on.")]
 
 
 @app.command()
@@ -43,9 +43,10 @@ def identity(host: Host = None, port: Port = None, config: ConfigFile = None) ->
 @app.command()
 def holder(
     name: Annotated[str, typer.Argument(help="Name to sign in with.")],
-    scope: Annotated[str, typer.Argument(help="Whose queue: INSTANCE/CLASS/CODE[/SUBSYSTEM], or * for all.")],
+    scope: Annotated[str, typer.Argument(help="Whose queue: INSTANCE/CLASS/CODE, also with a subsystem; * for all.")],
     password_file: Annotated[
-        Path | None, typer.Option("--password-file", help="File (mode 0600) that holds the password; - for standard input.")
+        Path | None,
+        typer.Option("--password-file", help="File (mode 0600) that holds the password; - for standard input."),
     ] = None,
     state: State = Path("state"),
     config: ConfigFile = None,

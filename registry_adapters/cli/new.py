@@ -36,6 +36,7 @@ MAX_SEARCHED: Final = 2  # fields a search is scaffolded with
 FILES: Final = {
     "registry.py": "{}.py",
     "test.py": "test_{}.py",
+    "pytest.ini": "pytest.ini",
     "README.md": "README.md",
     "README.uk.md": "README.uk.md",
 }

@@ -11,7 +11,7 @@ import uuid
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
 from typing import Final
 
 from sqlalchemy import Connection
@@ -46,13 +46,14 @@ class Loaded:
     stored: StoredCase
     recipe: Recipe
     legs: dict[str, StoredLeg]
+    zone: tzinfo
     parked: dict[str, datetime] = field(default_factory=dict)  # legs that were parked meanwhile, until when
 
     @property
     def facts(self) -> Facts:
         """What the plan goes by."""
         answers = {leg: stored.answer for leg, stored in self.legs.items()}
-        return Facts(self.stored.fields, answers, self.stored.opened_at.date())
+        return Facts(self.stored.fields, answers, self.stored.opened_at.astimezone(self.zone).date())
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,13 +77,20 @@ class Advance:
     """Moves cases on; holds nothing of them."""
 
     def __init__(
-        self, recipes: Mapping[str, Recipe], client: ClientId, namespace: uuid.UUID, clock: Clock, retry: RetrySettings
+        self,
+        recipes: Mapping[str, Recipe],
+        client: ClientId,
+        namespace: uuid.UUID,
+        clock: Clock,
+        retry: RetrySettings,
+        zone: tzinfo,
     ) -> None:
         self.recipes = recipes
         self.client = client
         self._namespace = namespace
         self._clock = clock
         self._retry = retry
+        self._zone = zone
 
     def load(self, tx: Connection, number: str) -> Loaded | None:
         """Return a case; None when there is none, or none of its recipe any more."""
@@ -92,7 +100,7 @@ class Advance:
             return None
         legs = store.legs_of(tx, number)
         store.add_legs(tx, number, [leg.id for leg in recipe.legs if leg.id not in legs])  # the recipe has grown
-        return Loaded(stored, recipe, {leg.id: legs.get(leg.id, _new(leg.id)) for leg in recipe.legs})
+        return Loaded(stored, recipe, {leg.id: legs.get(leg.id, _new(leg.id)) for leg in recipe.legs}, self._zone)
 
     def move(
         self, tx: Connection, case: Loaded, *, again: frozenset[str] = frozenset(), clerk: str | None = None

@@ -79,7 +79,7 @@ class NewCaseShape:
     fields: Annotated[dict[str, Annotated[str, Bounds(max_length=2000)]], Bounds(max_length=50)]
     wait_s: Annotated[float, Bounds(ge=0)] = 0
     user_id: Annotated[str | None, Bounds(min_length=1, max_length=64)] = None
-    centre: Annotated[str | None, Bounds(min_length=1, max_length=32)] = None
+    centre: Annotated[str | None, Bounds(pattern="^SN[0-9]{8}$")] = None
 
 
 @dataclass(frozen=True, slots=True)

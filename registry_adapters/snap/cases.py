@@ -46,6 +46,7 @@ MAX_REASON: Final = 1000
 MAX_LISTED: Final = 200
 MAX_NAME: Final = 64  # of a clerk
 _CENTRE: Final = 32
+_HEADERS: Final = ("clerk", "centre")  # go along in headers of every question, the second within the case's number
 
 Change = Callable[[Connection, Loaded], Moved]
 
@@ -76,7 +77,7 @@ class CaseService:
         self._client = registries.client_id
         with database.transaction() as tx:
             namespace: uuid.UUID = store.namespace(tx)
-        self._advance = Advance(recipes, self._client, namespace, self._clock, settings.retry)
+        self._advance = Advance(recipes, self._client, namespace, self._clock, settings.retry, self._zone)
         self._writer = Writer(database)
         pool = Pool(settings.workers, settings.workers_per_service)
         self._composer = Composer(database, self._writer, self._advance, registries, pool, self._clock)
@@ -127,11 +128,13 @@ class CaseService:
 
     def correct_fields(self, number: str, fields: Mapping[str, str], *, clerk: str) -> Case:
         """Change what was typed, all of it; legs that were asked with what changes are asked anew."""
+        facts: dict[str, str] = {}
 
         def change(tx: Connection, case: Loaded) -> Moved:
             typed = read_fields(case.recipe, fields)
             old = case.stored.fields
             changed = {name for name in {*old, *typed} if old.get(name) != typed.get(name)}
+            facts["fields"] = ", ".join(sorted(changed)) or "–"
             case.stored = replace(case.stored, fields=typed)
             store.set_case(tx, number, self._clock.now(), fields=typed, person=_person_of(case.recipe, typed))
             touched = frozenset(leg.id for leg in case.recipe.legs if plan.fields_of(leg) & changed)
@@ -140,7 +143,7 @@ class CaseService:
                 return Moved()
             return self._advance.move(tx, case, clerk=clerk)
 
-        return self._change(number, clerk, "corrected", {"fields": ", ".join(sorted(fields))}, change)
+        return self._change(number, clerk, "corrected", facts, change)
 
     def retry_leg(self, number: str, leg: str, *, clerk: str) -> Case:
         """Ask one registry again, now."""
@@ -162,6 +165,8 @@ class CaseService:
         _check_texts(note=(note, MAX_REASON))
 
         def change(tx: Connection, case: Loaded) -> Moved:
+            if case.stored.status is CaseStatus.OPEN:  # nobody is asked yet, and this would ask
+                raise CaseStateError("snap_case.leg_waits", leg=leg)
             if _leg(case, leg).state is LegState.ANSWERED:
                 raise CaseStateError("snap_case.leg_answered", leg=leg)
             self._advance.take_paper(tx, case, leg)
@@ -182,7 +187,7 @@ class CaseService:
             store.set_case(tx, number, self._clock.now(), edits=edits)
             return Moved()
 
-        return self._change(number, clerk, "edited", {"line": line, "reason": reason}, change)
+        return self._change(number, clerk, "edited", {"line": line, "value": value, "reason": reason}, change)
 
     def settle(self, number: str, contradiction: str, reason: str, *, clerk: str) -> Case:
         """Note that a clerk has looked at a contradiction, and what came of it."""
@@ -199,10 +204,11 @@ class CaseService:
 
         return self._change(number, clerk, "settled", {"contradiction": contradiction, "reason": reason}, change)
 
-    def decide(self, number: str, outcome: Outcome, reason: str, *, clerk: str) -> Case:
+    def decide(self, number: str, outcome: Outcome, reason: str, *, clerk: str, seen: str | None = None) -> Case:
         """Decide a READY case; contradictions have to be settled, and required lines filled, before it is granted.
 
-        A refusal needs a reason.
+        A refusal needs a reason. With `seen`, the `plan.basis` of what the clerk was shown, a case that says
+        something else by now is not decided.
         """
         if outcome is Outcome.REFUSED or reason:
             _check_texts(reason=(reason, MAX_REASON))
@@ -210,6 +216,8 @@ class CaseService:
         def change(tx: Connection, case: Loaded) -> Moved:
             if case.stored.status is not CaseStatus.READY:
                 raise CaseStateError("snap_case.not_ready", number=number)
+            if seen not in (None, self._basis(case)):
+                raise CaseStateError("snap_case.changed", number=number)
             if outcome is Outcome.GRANTED:
                 self._check_complete(case)
             now = self._clock.now()
@@ -218,6 +226,10 @@ class CaseService:
             return Moved()
 
         return self._change(number, clerk, "decided", {"outcome": outcome.value, "reason": reason}, change)
+
+    def _basis(self, case: Loaded) -> str:
+        lines = self._application(case.recipe, case.facts, case.stored.edits)
+        return plan.basis(lines, plan.contradictions(case.recipe, case.facts, case.stored.settled))
 
     def _check_complete(self, case: Loaded) -> None:
         open_ones = [
@@ -265,7 +277,7 @@ class CaseService:
             history = store.events_of(tx, number)
         recipe = self._recipe(stored.recipe)
         answers = {leg.id: legs[leg.id].answer if leg.id in legs else _unasked(leg.id) for leg in recipe.legs}
-        facts = plan.Facts(stored.fields, answers, stored.opened_at.date())
+        facts = plan.Facts(stored.fields, answers, stored.opened_at.astimezone(self._zone).date())
         decision = stored.decision
         return Case(
             stored.number, recipe, stored.centre, stored.clerk, stored.status, stored.fields,
@@ -302,14 +314,17 @@ class CaseService:
     def find(
         self,
         *,
-        centre: str | None = None,
+        centres: tuple[str, ...] = (),
         clerk: str | None = None,
         statuses: tuple[CaseStatus, ...] = (),
         text: str = "",
         offset: int = 0,
         limit: int = 50,
     ) -> tuple[tuple[CaseRow, ...], int]:
-        """Return cases, the last changed first, and how many there are; `text` is a number or a person as typed."""
+        """Return cases, the last changed first, and how many there are; without `centres` of all.
+
+        `text` is a number or a person as typed.
+        """
         wanted = " ".join(text.split())[:300]
         keys: frozenset[str] = frozenset()
         if wanted:
@@ -319,7 +334,7 @@ class CaseService:
                 keys = frozenset((name_key(wanted),))
         with self._database.reading() as tx:
             return store.find_rows(
-                tx, centre=centre, clerk=clerk, statuses=statuses, number=wanted or None, keys=keys,
+                tx, centres=centres, clerk=clerk, statuses=statuses, number=wanted or None, keys=keys,
                 offset=max(0, offset), limit=min(max(1, limit), MAX_LISTED),
             )  # fmt: skip
 
@@ -364,3 +379,5 @@ def _check_texts(**texts: tuple[str, int]) -> None:
     for name, (text, longest) in texts.items():
         if not text.strip() or len(text) > longest:
             raise SnapError("snap_case.text", name=name, limit=longest)
+        if name in _HEADERS and (text != text.strip() or not text.isprintable()):
+            raise SnapError("snap_case.text_in_header", name=name)

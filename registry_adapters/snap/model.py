@@ -201,7 +201,6 @@ class Leg:
     where: Mapping[str, str] = field(default_factory=dict)
     one: bool = False  # several items are ambiguous
     poll: Poll | None = None
-    timeout_s: float | None = None
     purpose: str = ""  # of the recipe, unless the leg has its own
 
 
@@ -229,7 +228,7 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Two values that have to agree; `manner` is text, name, date or number."""
+    """Two values that have to agree; `manner` is one of `values.MANNERS`."""
 
     name: str
     title: Words

@@ -127,16 +127,7 @@ def _find(
 ) -> tuple[tuple[CaseRow, ...], int]:
     """Return cases of the clerk's centres, and how many there are."""
     clerk = desk.clerk if mine else None
-    if len(desk.centres) < 2:
-        return desk.cases.find(
-            centre=desk.centre, clerk=clerk, statuses=statuses, text=text, offset=offset, limit=limit
-        )
-    found = [
-        desk.cases.find(centre=centre, clerk=clerk, statuses=statuses, text=text, limit=offset + limit)
-        for centre in desk.centres
-    ]
-    rows = sorted((row for part, _ in found for row in part), key=lambda row: row.changed_at, reverse=True)
-    return tuple(rows[offset : offset + limit]), sum(total for _, total in found)
+    return desk.cases.find(centres=desk.centres, clerk=clerk, statuses=statuses, text=text, offset=offset, limit=limit)
 
 
 def _titles(desk: Desk, request: Request) -> dict[str, str]:

@@ -14,6 +14,7 @@ from gateway.runtime.console.pages import PageError, form_of, page, redirect
 from registry_adapters.snap.cases import CaseService
 from registry_adapters.snap.model import Case, CaseStatus, Leg
 from registry_adapters.snap.pages_desk import Desk, SnapRoute, case_path, desk_of, reader_of
+from registry_adapters.snap.plan import basis
 from registry_adapters.snap.view import (
     STATUS_MARKS,
     Reader,
@@ -42,8 +43,9 @@ def case_router(cases: CaseService) -> APIRouter:
 
     @router.get("/live")
     def live(request: Request, number: str) -> Response:
-        case = desk_of(cases, request).case(number)
-        return page(request, "snap/live.html", **case_facts(case, reader_of(request).of(case.recipe)))
+        desk = desk_of(cases, request)
+        case = desk.case(number)
+        return page(request, "snap/live.html", **case_facts(desk, case, reader_of(request).of(case.recipe)))
 
     @router.post("/start")
     def start(request: Request, number: str) -> Response:
@@ -88,10 +90,12 @@ def case_router(cases: CaseService) -> APIRouter:
     return router
 
 
-def case_facts(case: Case, reader: Reader) -> dict[str, Any]:
+def case_facts(desk: Desk, case: Case, reader: Reader) -> dict[str, Any]:
     """Return what the parts of a case's page show."""
     return {
         "case": case,
+        "may_end": desk.may_end(case),
+        "basis": basis(case.application, case.contradictions),
         "legs": legs_of(case, reader),
         "sides": {one.name: sides_of(one, case, reader) for one in case.contradictions},
         "poll_ms": poll_ms(case),
@@ -125,7 +129,7 @@ def _show(request: Request, desk: Desk, number: str, *, status: int = 200) -> Re
             "snap/ask.html",
             given=given_of(case, reader),
             questions=questions_of(case.recipe, case.fields, reader),
-            **case_facts(case, reader),
+            **case_facts(desk, case, reader),
         )
     return page(
         request,
@@ -133,7 +137,7 @@ def _show(request: Request, desk: Desk, number: str, *, status: int = 200) -> Re
         status=status,
         recipes=list(desk.cases.recipes.values()),
         settle_labels={f"settle-{one.name}": one.title.of(reader.language) for one in case.contradictions},
-        **case_facts(case, reader),
+        **case_facts(desk, case, reader),
     )
 
 

@@ -6,7 +6,7 @@ from typing import Final
 
 from fastapi import APIRouter, Request, Response
 
-from gateway.runtime.console.forms import Form
+from gateway.runtime.console.forms import Form, form_of_query
 from gateway.runtime.console.pages import PageError, form_of, open_page, page, redirect
 from registry_adapters.snap.cases import CaseService
 from registry_adapters.snap.model import Case, CaseStatus, Outcome, Prefilled
@@ -57,6 +57,7 @@ def decision_router(cases: CaseService) -> APIRouter:
         case = desk.case(number)
         if what not in OUTCOMES:
             raise PageError(404, "snap.case_not_found")
+        _check_may_end(desk, case)
         has_reason = bool(form_of(request).text("reason"))
         reason = read_note(request, "reason") if has_reason or what != "grant" else ""
         if reason is None:
@@ -65,7 +66,7 @@ def decision_router(cases: CaseService) -> APIRouter:
         if outcome is None:
             cases.cancel(case.number, reason, clerk=desk.clerk)
         else:
-            cases.decide(case.number, outcome, reason, clerk=desk.clerk)
+            cases.decide(case.number, outcome, reason, clerk=desk.clerk, seen=form_of(request).text("seen") or None)
         return redirect(request, case_path(number), say_id=f"snap.done.{what}", number=number)
 
     @router.get("/extract")
@@ -74,7 +75,7 @@ def decision_router(cases: CaseService) -> APIRouter:
         case = desk.case(number)
         reader = reader_of(request).of(case.recipe)
         receipt = cases.receipt(case.number, centre=desk.centre)
-        return page(request, "snap/extract.html", receipt=receipt, clerk=desk.clerk, **case_facts(case, reader))
+        return page(request, "snap/extract.html", receipt=receipt, clerk=desk.clerk, **case_facts(desk, case, reader))
 
     return router
 
@@ -90,10 +91,19 @@ def _decision_page(request: Request, desk: Desk, number: str, what: str, *, stat
         raise PageError(404, "snap.case_not_found")
     if case.status.is_closed:
         raise PageError(409, "snap.closed_already")
-    facts = case_facts(case, reader)
+    _check_may_end(desk, case)
+    facts = case_facts(desk, case, reader)
+    seen = open_page(request.scope).form.text("seen") or form_of_query(request).text("seen") or facts["basis"]
+    if seen != facts["basis"] and what != "return":
+        raise PageError(409, "snap_case.changed", number=case.number)
     is_complete = what != "grant" or not (facts["unsettled"] or facts["missing"])
     can = what == "return" or (case.status is CaseStatus.READY and is_complete)
     return page(request, "snap/decide.html", status=status, what=what, can=can, **facts)
+
+
+def _check_may_end(desk: Desk, case: Case) -> None:
+    if not desk.may_end(case):
+        raise PageError(403, "snap.ended_by_others", clerk=case.clerk)
 
 
 def _line(case: Case, name: str) -> Prefilled:

@@ -1,6 +1,7 @@
 """Who stands at the counter, which cases are theirs, and what the engine refuses as a page that says why.
 
-A clerk has the role CLERK within centres; a case of another centre is not found, as if there were none.
+A clerk has the role CLERK or SENIOR within centres; a case of another centre is not found, as if there were none.
+Whoever is at the centre may go on with a case; it is ended by who opened it, or by a SENIOR of the centre.
 """
 
 from __future__ import annotations
@@ -53,6 +54,7 @@ class Desk:
     cases: CaseService
     clerk: str
     centres: tuple[str, ...]  # empty: every centre
+    senior_at: frozenset[str] = frozenset()
 
     @property
     def centre(self) -> str | None:
@@ -65,6 +67,10 @@ class Desk:
         if self.centres and found.centre not in self.centres:
             raise CaseNotFoundError("snap_case.not_found", number=number)
         return found
+
+    def may_end(self, case: Case) -> bool:
+        """Tell whether this clerk may decide or return a case."""
+        return case.clerk == self.clerk or not self.senior_at.isdisjoint((EVERYTHING, case.centre))
 
     def recipe(self, recipe_id: str) -> Recipe:
         """Return a life event. Raises PageError for one that there is not."""
@@ -80,7 +86,8 @@ def desk_of(cases: CaseService, request: Request) -> Desk:
     scopes = frozenset().union(*(principal.scopes_of(role) for role in ROLES))
     if not scopes:
         raise PageError(403, "console.forbidden")
-    return Desk(cases, principal.name, () if EVERYTHING in scopes else tuple(sorted(scopes)))
+    centres = () if EVERYTHING in scopes else tuple(sorted(scopes))
+    return Desk(cases, principal.name, centres, principal.scopes_of(SENIOR))
 
 
 def reader_of(request: Request) -> Reader:

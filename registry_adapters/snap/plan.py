@@ -6,7 +6,8 @@ stands, what contradicts what, and what the application says.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Final
@@ -39,6 +40,7 @@ IN_FLIGHT: Final = frozenset({LegState.ASKING, LegState.SLOW})
 UNSETTLED: Final = IN_FLIGHT | {LegState.WAITING, LegState.PARKED}
 BY_NAME: Final = ("surname", "given_name", "patronymic", "birth_date")
 PERIOD: Final = ("from_year", "from_quarter", "to_year", "to_quarter")
+MAX_KEY: Final = 300  # what the column holds
 _INPUT_MISSING: Final = Fault(FaultKind.INPUT_MISSING)
 
 
@@ -287,6 +289,15 @@ def _registered(
     return None, Provenance(Source.NONE)
 
 
+def basis(lines: Iterable[Prefilled], found: Iterable[Contradiction]) -> str:
+    """Return by what a decision knows whether a case is still what the clerk has seen."""
+    seen = (
+        [(line.name, line.value) for line in lines],
+        [(one.name, fingerprint(one.left, one.right), one.settled_by) for one in found],
+    )
+    return hashlib.sha256(repr(seen).encode("utf-8", "replace")).hexdigest()[:32]
+
+
 def keys_of(recipe: Recipe, facts: Facts) -> frozenset[str]:
     """Return by what a case's persons are found: identifiers, and surname with given name."""
     keys: set[str] = set()
@@ -305,5 +316,5 @@ def keys_of_criterion(criterion: Mapping[str, str]) -> frozenset[str]:
     """Return the keys of one person."""
     keys = {name_key(criterion[key]) for key in ("unzr", "rnokpp", "document") if key in criterion}
     if "surname" in criterion and "given_name" in criterion:
-        keys.add(name_key(f"{criterion['surname']} {criterion['given_name']}")[:300])
-    return frozenset(keys)
+        keys.add(name_key(f"{criterion['surname']} {criterion['given_name']}"))
+    return frozenset(key[:MAX_KEY] for key in keys)

@@ -3,7 +3,7 @@
     title_en, title_uk, summary_en, summary_uk, application_en, application_uk, purpose, ground, term_days
     [[field]]       name, kind, en, uk; optional: required, hint_en, hint_uk, pattern, max_length, choices
     [[leg]]         id, en, uk, service, operation, method, path, inputs, outputs; optional: by, required,
-                    when_silent, when_missing, optional_inputs, items, where, one, poll, timeout_s, purpose
+                    when_silent, when_missing, optional_inputs, items, where, one, poll, purpose
     [[section]]     name, en, uk, lines = [{ name, from = ["{leg.output}", …], label, required }]
     [[comparison]]  name, en, uk, left, right, manner
 
@@ -58,7 +58,7 @@ _KEYS: Final[Mapping[str, tuple[str, str]]] = {  # required, optional
     "choice": ("value en uk", ""),
     "leg": (
         "id en uk service operation method path inputs outputs",
-        "by required when_silent when_missing optional_inputs items where one poll timeout_s purpose",
+        "by required when_silent when_missing optional_inputs items where one poll purpose",
     ),
     "output": ("name path", "columns"),
     "poll": ("status pending", "given failed ready_at resubmit"),
@@ -214,7 +214,6 @@ def _leg(table: dict[str, Any], purpose: str, tell: Tell) -> Leg:
             poll.get("ready_at"),
             poll.get("resubmit"),
         ),
-        None if "timeout_s" not in table else float(table["timeout_s"]),
         str(table.get("purpose", purpose)),
     )
 

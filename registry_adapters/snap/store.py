@@ -211,7 +211,7 @@ def set_subjects(tx: Connection, number: str, keys: frozenset[str]) -> None:
 def find_rows(
     tx: Connection,
     *,
-    centre: str | None,
+    centres: tuple[str, ...],
     clerk: str | None,
     statuses: tuple[CaseStatus, ...],
     number: str | None,
@@ -222,8 +222,8 @@ def find_rows(
     """Return cases that fit, the last changed first, and how many there are; by number or any of `keys`, if given."""
     c = t.cases.c
     where: list[ColumnElement[bool]] = []
-    if centre is not None:
-        where.append(c.centre == centre)
+    if centres:
+        where.append(c.centre.in_(centres))
     if clerk is not None:
         where.append(c.clerk == clerk)
     if statuses:

@@ -18,6 +18,7 @@ from registry_adapters.snap.model import Leg, Output, Value
 MAX_ROWS: Final = 200  # of a list that is kept
 MAX_TEXT: Final = 1000
 _STEP: Final = re.compile(r"([a-z][a-z0-9_]*)(?:\[(|[0-9]+|[a-z][a-z0-9_.]*=[^\]]*)\])?")
+_UNWRITABLE: Final = re.compile("[\x00\ud800-\udfff]")
 _REFERENCE: Final = re.compile(r"\{([a-z0-9_]+\.[a-z0-9_]+)\}")
 
 
@@ -87,8 +88,8 @@ def keep(answer: Any, output: Output) -> Value:
 
 def _bounded(value: Any) -> Value:
     """Return a plain value; a record or list that no path leads into is not kept."""
-    if isinstance(value, str):
-        return value[:MAX_TEXT]
+    if isinstance(value, str):  # JSON can hold halves of characters, which no database and no page takes
+        return _UNWRITABLE.sub("\ufffd", value[:MAX_TEXT])
     return value if value is None or isinstance(value, bool | int | float) else None
 
 

@@ -15,6 +15,7 @@ from typing import Final
 from rich.console import Console
 
 from tests.benchmarks import audit, chain, floor, idle, large, log, registries, report, sign, snap, start
+from tests.benchmarks.registries_asked import ASKED
 from tests.benchmarks.report import Report
 
 FOLDER: Final = Path("build/bench")
@@ -57,11 +58,15 @@ BENCHMARKS: Final[dict[str, Callable[[argparse.Namespace], Report]]] = {
         archived=options.archived,
     ),
     "registries": lambda options: registries.run(
-        factor=options.factor, tiny=options.tiny, url=options.database, state=options.state
+        options.registry or (),
+        factor=options.factor,
+        tiny=options.tiny,
+        url=options.database,
+        state=options.state,
     ),
     "snap": lambda options: snap.run(tiny=options.tiny),
 }
-ONLY_WHEN_NAMED: Final = frozenset({"audit", "registries", "snap"})  # half an hour; two gigabytes; the whole demo
+ONLY_WHEN_NAMED: Final = frozenset({"audit", "registries", "snap"})  # half an hour; six gigabytes; the whole demo
 
 
 def parser() -> argparse.ArgumentParser:
@@ -79,7 +84,10 @@ def parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--algorithm", action="append", choices=floor.FLOORS, help="chain: only this one")
     parser.add_argument("--concurrency", action="append", type=int, help="chain: only this number of callers")
-    parser.add_argument("--database", metavar="URL", help="log, audit, registries: an empty database instead of SQLite")
+    parser.add_argument("--registry", action="append", choices=ASKED, help="registries: only this one")
+    parser.add_argument(
+        "--database", metavar="URL", help="log, audit, one registry: an empty database instead of SQLite"
+    )
     parser.add_argument("--archived", type=int, metavar="N", help="audit: archive and verify about so many records")
     parser.add_argument(
         "--state", type=Path, help="audit: an empty folder that is kept; registries: a folder to fill, or filled before"

@@ -7,7 +7,8 @@ import threading
 from pathlib import Path
 
 import pytest
-from sqlalchemy import inspect
+from sqlalchemy import inspect, text
+from sqlalchemy.exc import DBAPIError
 
 from gateway.runtime.database import Database, migrate, open_database
 
@@ -151,3 +152,10 @@ def test_database_at_the_newest_revision_is_not_migrated_again(tmp_path: Path) -
         for _ in range(2)
     ]
     assert said == ["True", "False"]
+
+
+def test_error_of_a_statement_holds_no_values(database: Database, scripts: Path) -> None:
+    migrate(database, scripts)
+    with pytest.raises(DBAPIError) as refused, database.transaction() as connection:
+        connection.execute(text("INSERT INTO nowhere VALUES (:code)"), {"code": "3347300028"})
+    assert "3347300028" not in str(refused.value)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import inspect, select
 
 from gateway.runtime.database import Database, open_database
 from registry_adapters.cadastre import tables
@@ -23,7 +23,7 @@ from registry_adapters.population.land import FIRST_DRAWN, PARCEL_OF_1, organisa
 from registry_adapters.population.model import Record
 from registry_adapters.population.parcels import Holding, LandParcel
 from registry_adapters.population.people import people
-from registry_adapters.population.seeding import SeedMismatchError
+from registry_adapters.population.seeding import CHUNK, SeedMismatchError
 from registry_adapters.population.settlements import SETTLEMENTS
 from registry_adapters.sdk.registry import prepare
 from registry_adapters.settings import RegistrySettings
@@ -235,6 +235,26 @@ def test_filling_again_adds_nothing(tmp_path: Path) -> None:
     with database.reading() as connection:
         assert count_parcels(connection) == before
     database.close()
+
+
+def test_killed_filling_goes_on_where_it_stopped_and_makes_the_lookups(tmp_path: Path) -> None:
+    database = open_database(f"sqlite:///{tmp_path}/cadastre.db")
+
+    def die(there: int, wanted: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        prepare(registry, database, RegistrySettings(seed=SEED, persons=CHUNK + 10), die)
+    assert not lookups_of(database) & {index.name for index in tables.LOOKUPS}
+    assert prepare(registry, database, RegistrySettings(seed=SEED, persons=CHUNK + 10)) == 10
+    assert lookups_of(database) >= {index.name for index in tables.LOOKUPS}
+    database.close()
+
+
+def lookups_of(database: Database) -> set[str | None]:
+    with database.reading() as connection:
+        known = inspect(connection)
+        return {found["name"] for name in known.get_table_names() for found in known.get_indexes(name)}
 
 
 def test_another_seed_over_the_same_database_is_refused(tmp_path: Path) -> None:

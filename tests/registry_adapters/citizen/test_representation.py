@@ -123,9 +123,7 @@ def test_the_eighteenth_birthday_is_the_first_day_of_age(born: date, minor: bool
     assert is_minor(born, date(2026, 3, 2)) is minor
 
 
-def test_what_a_registry_holds_of_a_child_is_not_logged(
-    family_site: Site, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_what_a_registry_holds_of_a_child_is_not_logged(family_site: Site, caplog: pytest.LogCaptureFixture) -> None:
     family_site.shim.contradict(CIVIL_STATUS, edited(person={"rnokpp": SOFIIA, "birth_date": "1 May 2024"}))
     assert "does not answer now" in ask_for_children(family_site.citizen())
     assert "does not answer" in caplog.text

@@ -186,9 +186,9 @@ def test_answer_without_end_is_given_up() -> None:
             yield b" " * 100
             time.sleep(0.01)
 
-    with a_client(lambda _: httpx.Response(200, content=drip()), timeout_s=0.1) as client:
-        with pytest.raises(ServiceFailed) as failed:
-            client.call_rest("GET", GET_PERSON)
+    slow = a_client(lambda _: httpx.Response(200, content=drip()), timeout_s=0.1)
+    with slow as client, pytest.raises(ServiceFailed) as failed:
+        client.call_rest("GET", GET_PERSON)
     assert isinstance(failed.value.__cause__, httpx.TimeoutException)
 
 
@@ -197,9 +197,8 @@ def test_answer_that_is_too_long_is_given_up() -> None:
         while True:
             yield b" " * 1024 * 1024
 
-    with a_client(lambda _: httpx.Response(200, content=flood())) as client:
-        with pytest.raises(MalformedMessage):
-            client.call_rest("GET", GET_PERSON)
+    with a_client(lambda _: httpx.Response(200, content=flood())) as client, pytest.raises(MalformedMessage):
+        client.call_rest("GET", GET_PERSON)
 
 
 def test_packed_answer_is_read() -> None:

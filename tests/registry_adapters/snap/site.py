@@ -18,7 +18,7 @@ from gateway.runtime.accounts.passwords import Passwords
 from gateway.runtime.clock import SystemClock
 from registry_adapters.snap.app import built, open_accounts
 from registry_adapters.snap.cases import CaseService
-from registry_adapters.snap.pages_desk import CLERK
+from registry_adapters.snap.pages_desk import CLERK, SENIOR
 from registry_adapters.snap.settings import ListenSettings, RetrySettings, SecurityServerSettings, SnapSettings
 from tests.registry_adapters.shim import Shim, listening
 from tests.registry_adapters.snap.world import CENTRE, registries
@@ -30,8 +30,11 @@ PEOPLE = {
     "taras": (OTHER_CENTRE,),
     "both": (CENTRE, OTHER_CENTRE),
     "fresh": ("SN99000001",),
+    "colleague": (CENTRE,),
+    "chief": (CENTRE,),
     "nobody": (),
 }
+SENIORS = ("chief",)
 # A registry that is silent stays so until a clerk asks again.
 PATIENT = SnapSettings(
     listen=ListenSettings(tls=False, requests_per_second=0, requests_per_minute=0),
@@ -98,7 +101,7 @@ def a_site(folder: Path, told: SnapSettings = PATIENT) -> Iterator[Site]:
             for name, scopes in PEOPLE.items():
                 user = store_users.add_user(tx, name, hashed, clock.now())
                 for scope in scopes:
-                    store_users.add_grant(tx, user, Grant(CLERK, scope))
+                    store_users.add_grant(tx, user, Grant(SENIOR if name in SENIORS else CLERK, scope))
                 tokens[name] = sessions.begin(tx, user, clock.now(), settings.accounts)
         site = Site(stack.enter_context(listening(served.app)), served.cases, shim, tokens)
         yield site

@@ -190,3 +190,10 @@ def test_api_is_described_to_anybody(served: Served) -> None:
     assert ("get", "/api/v1/cases/{number}") in operations
     answer = described["paths"]["/api/v1/cases/{number}"]["get"]["responses"]["200"]["content"]["application/json"]
     assert answer["schema"] == {"$ref": "#/components/schemas/CaseShape"}
+
+
+@pytest.mark.parametrize(
+    "odd", [{"user_id": "olena\nX-Road-Client: x"}, {"user_id": "olena "}, {"centre": "a/b"}, {"centre": "SN1200000٧"}]
+)
+def test_user_and_centre_that_could_not_go_along_are_refused(served: Served, odd: dict[str, str]) -> None:
+    assert served.open(dict(TRADER), "everywhere", **{"centre": CENTRE, **odd}).status_code == 400

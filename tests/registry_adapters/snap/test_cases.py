@@ -1,19 +1,28 @@
 from __future__ import annotations
 
+import json
 import threading
 from collections import Counter as Tally
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from gateway.runtime.clock import FixedClock
+from gateway.runtime.database import open_database
+from registry_adapters.sdk.client import XRoadClient
+from registry_adapters.snap.cases import CaseService
 from registry_adapters.snap.errors import CaseNotFoundError, CaseStateError, FieldsError, SnapError
 from registry_adapters.snap.model import Action, Case, CaseStatus, Fault, FaultKind, LegState, Outcome, Source
+from registry_adapters.snap.plan import basis
+from registry_adapters.snap.recipes import load_recipes
+from registry_adapters.snap.registries import Registries
 from tests.registry_adapters.shim import Shim
-from tests.registry_adapters.snap.world import CENTRE, QUICK, TYPED, Counter, counter
+from tests.registry_adapters.snap.world import CENTRE, QUICK, SNAP, TYPED, Counter, counter
 
 TRADER = TYPED["sole-trader"]
 BIRTH = TYPED["birth-of-child"]
@@ -280,7 +289,7 @@ def test_cases_are_found_by_number_and_by_every_name_of_a_person(desk: Counter) 
         rows, count = desk.cases.find(text=text)
         assert ([row.number for row in rows], count) == ([case.number], 1)
     assert desk.cases.find(text="Лисенко")[1] == 0
-    assert desk.cases.find(centre="SN00000001")[1] == 0
+    assert desk.cases.find(centres=("SN00000001",))[1] == 0
     assert desk.cases.find(clerk="olena", statuses=(CaseStatus.READY,), limit=1)[1] == 2
     assert len(desk.cases.find(limit=1)[0]) == 1
 
@@ -389,3 +398,95 @@ def test_leg_that_never_comes_back_is_given_up_at_last(shim: Shim, tmp_path: Pat
         case = desk.until(number, lambda case: case.leg("taxpayer").state is LegState.FAILED)
         assert case.leg("taxpayer").action is Action.RETRY
         assert case.leg("taxpayer").next_at is None
+
+
+def test_paper_for_a_case_that_is_not_confirmed_asks_nobody(desk: Counter, shim: Shim) -> None:
+    case = desk.cases.open_case("sole-trader", TRADER, clerk="olena", centre=CENTRE, start=False)
+    with pytest.raises(CaseStateError):
+        desk.cases.take_paper(case.number, "arrears", "довідка", clerk="olena")
+    assert desk.cases.case(case.number).status is CaseStatus.OPEN
+    assert desk.cases.receipt(case.number).exchanges == ()
+    assert shim.exchanges == []
+
+
+def test_case_that_changed_since_it_was_looked_at_is_not_decided(desk: Counter) -> None:
+    case = desk.ready(desk.open("sole-trader", TRADER).number)
+    seen = basis(case.application, case.contradictions)
+    changed = desk.cases.edit(case.number, "residence", "м. Київ, вул. Нова, 1", "переїхав", clerk="taras")
+    with pytest.raises(CaseStateError, match="snap_case.changed"):
+        desk.cases.decide(case.number, Outcome.GRANTED, "", clerk="olena", seen=seen)
+    now = basis(changed.application, changed.contradictions)
+    assert desk.cases.decide(case.number, Outcome.GRANTED, "", clerk="olena", seen=now).decision is not None
+
+
+def test_case_that_only_was_asked_again_is_still_what_was_looked_at(desk: Counter) -> None:
+    case = desk.ready(desk.open("sole-trader", TRADER).number)
+    desk.cases.retry_leg(case.number, "arrears", clerk="olena")
+    again = desk.ready(case.number)
+    assert again.revision > case.revision
+    assert basis(again.application, again.contradictions) == basis(case.application, case.contradictions)
+
+
+def test_of_two_who_decide_at_once_one_is_told_that_it_is_over(desk: Counter) -> None:
+    number = desk.ready(desk.open("sole-trader", TRADER).number).number
+    start = threading.Barrier(2)
+
+    def decide(outcome: Outcome) -> str:
+        start.wait()
+        try:
+            desk.cases.decide(number, outcome, "причина", clerk="olena")
+            return "decided"
+        except CaseStateError as refusal:
+            return refusal.text_id
+
+    with ThreadPoolExecutor(2) as threads:
+        ended = sorted(threads.map(decide, (Outcome.GRANTED, Outcome.REFUSED)))
+    assert ended == ["decided", "snap_case.closed"]
+    assert [event.kind for event in desk.cases.case(number).history].count("decided") == 1
+
+
+def test_history_keeps_every_value_that_a_line_was_given(desk: Counter) -> None:
+    number = desk.ready(desk.open("sole-trader", TRADER).number).number
+    for value in ("перше", "друге"):
+        case = desk.cases.edit(number, "residence", value, "уточнення", clerk="olena")
+    assert [event.facts["value"] for event in case.history if event.kind == "edited"] == ["перше", "друге"]
+
+
+def test_history_names_only_the_entries_that_were_corrected(desk: Counter) -> None:
+    number = desk.settled(desk.open("sole-trader", TRADER).number).number
+    case = desk.cases.correct_fields(number, {**TRADER, "activity": "62.02"}, clerk="olena")
+    assert [event.facts for event in case.history if event.kind == "corrected"] == [{"fields": "activity"}]
+
+
+@pytest.mark.parametrize("clerk", ["olena\r\nX-Road-Client: other", "olena\n", " olena", "о\u200bлена"])
+def test_clerk_who_could_not_stand_in_a_header_opens_nothing(desk: Counter, clerk: str) -> None:
+    before = desk.cases.find()[1]
+    with pytest.raises(SnapError):
+        desk.open("sole-trader", TRADER, clerk)
+    assert desk.cases.find()[1] == before
+
+
+def test_cases_of_several_centres_are_one_list(desk: Counter) -> None:
+    centres = ("SN11000001", "SN11000002")
+    opened = [
+        desk.cases.open_case("sole-trader", TRADER, clerk="olena", centre=centre, start=False).number
+        for centre in (*centres, centres[0])
+    ]
+    found = [desk.cases.find(centres=centres, limit=1, offset=offset) for offset in range(3)]
+    assert [rows[0].number for rows, _ in found] == opened[::-1]
+    assert {count for _, count in found} == {3}
+
+
+def test_quarters_are_those_before_the_day_it_is_at_the_centre(tmp_path: Path, shim: Shim) -> None:
+    first_of_april = FixedClock(datetime(2026, 3, 31, 22, 30, tzinfo=UTC))  # half past one in Kyiv
+    database = open_database(f"sqlite:///{tmp_path}/night.db")
+    with XRoadClient(shim.url, SNAP, timeout_s=5) as client:
+        cases = CaseService(database, load_recipes(), Registries(client), QUICK, clock=first_of_april)
+        cases.go()
+        number = cases.open_case("housing-subsidy", TYPED["housing-subsidy"], clerk="olena", centre=CENTRE).number
+        Counter(cases, database, shim).until(number, lambda case: case.leg("income_request").attempt > 0)
+        cases.stop()
+    database.close()
+    asked = next(json.loads(one.body) for one in shim.asked(TAX) if one.method == "POST")
+    period = [asked[name] for name in ("from_year", "from_quarter", "to_year", "to_quarter")]
+    assert period == [2025, 4, 2026, 1]

@@ -107,7 +107,7 @@ def test_no_case_is_lost_when_a_registry_misbehaves(
         assert "недоступний" in text or LegState.SKIPPED in states
     elif how == "slow":
         assert seen == ["slow"]
-        assert LegState.ANSWERED in states
+        assert {LegState.ANSWERED, LegState.NOT_FOUND} & set(states)
     else:
         assert all(state not in (LegState.FAILED, LegState.PARKED) for state in states)
         assert not case.contradictions or "звірено з паспортом" in text

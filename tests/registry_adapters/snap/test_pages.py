@@ -46,11 +46,17 @@ def said(element: Any) -> str:
 def a_case(site: Site, *, centre: str = CENTRE, start: bool = True, until: CaseStatus | None = None) -> str:
     """A case of a sole trader; returned once nothing is under way."""
     number = site.cases.open_case("sole-trader", TRADER, clerk="olena", centre=centre, start=start).number
+    if start:
+        a_case_is(site, number, until or CaseStatus.READY)
+    return number
+
+
+def a_case_is(site: Site, number: str, status: CaseStatus) -> None:
+    """Wait until a case stands so."""
     deadline = time.monotonic() + 10
-    while start and (now := site.cases.case(number).status) is not (until or CaseStatus.READY):
+    while (now := site.cases.case(number).status) is not status:
         assert time.monotonic() < deadline, now
         time.sleep(0.02)
-    return number
 
 
 def open_by_form(visit: Visit, recipe: str, **typed: str) -> httpx.Response:
@@ -340,3 +346,28 @@ def test_both_languages_of_the_catalogue_name_every_text() -> None:
     ours = {name: both for name, both in texts.catalogue().items() if name.startswith("snap.")}
     assert len(ours) > 200
     assert [name for name, both in ours.items() if not all(both.get(language) for language in texts.LANGUAGES)] == []
+
+
+def test_a_case_is_ended_by_who_opened_it_or_by_a_senior(site: Site) -> None:
+    number, colleague = a_case(site), site.visit("colleague")
+    page = colleague.get(f"/snap/cases/{number}")
+    assert "only olena or a senior clerk" in words(page)
+    assert tree_of(page).xpath("//*[@id='grant' or @id='refuse' or @id='return']") == []
+    for what in ("grant", "refuse", "return"):
+        assert colleague.get(f"/snap/cases/{number}/decide/{what}").status_code == 403
+        assert colleague.post(f"/snap/cases/{number}/decide/{what}", reason="r").status_code == 403
+    assert colleague.post(f"/snap/cases/{number}/legs/arrears/retry").status_code == 200  # the work goes on
+    a_case_is(site, number, CaseStatus.READY)
+    site.visit("chief").post(f"/snap/cases/{number}/decide/grant")
+    assert site.cases.case(number).status is CaseStatus.DECIDED
+
+
+def test_a_decision_on_what_is_no_longer_so_is_refused(site: Site) -> None:
+    number, visit = a_case(site), site.visit()
+    (link,) = tree_of(visit.get(f"/snap/cases/{number}")).xpath("//*[@id='grant']/@href")
+    (seen,) = tree_of(visit.get(link)).xpath("//input[@name='seen']/@value")
+    site.visit("colleague").post(f"/snap/cases/{number}/lines/citizenship", value="x", reason="r")
+    for answer in (visit.get(link), visit.post(f"/snap/cases/{number}/decide/grant", seen=seen)):
+        assert answer.status_code == 409
+        assert "has changed since you looked at it" in words(answer)
+    assert site.cases.case(number).status is CaseStatus.READY

@@ -168,3 +168,9 @@ def test_some_leg_of_every_recipe_can_be_asked_at_once(recipe: str) -> None:
 def test_persons_are_found_by_what_was_typed_and_by_what_came() -> None:
     keys = keys_of(TRADER, some_facts(applicant=an_answer("applicant", {**PERSON, "unzr": "19770824-00026"})))
     assert keys == {"2836000078", "19770824-00026", "лисенко тарас"}
+
+
+def test_key_of_a_person_is_never_longer_than_its_column() -> None:
+    long = {"rnokpp": "1" * 1000, "surname": "К" * 1000, "given_name": "Т"}
+    keys = keys_of(TRADER, some_facts(fields={}, applicant=an_answer("applicant", long)))
+    assert sorted(len(key) for key in keys) == [300, 300]

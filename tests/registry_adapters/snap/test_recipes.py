@@ -102,6 +102,11 @@ def fields_of(record: RecordSpec, start: str = "") -> Iterator[str]:
         ('"{parcel.area_ha}"', '"{parcel.area}"', "parcel.area is nowhere"),
         ('left = "parcel.holder_names"', 'left = "parcel.holders"', "parcel.holders is nowhere"),
         ('manner = "name"', 'manner = "sound"', "manner must be one of"),
+        (
+            'method = "GET"\npath = "/parcels/{',
+            'timeout_s = 3\nmethod = "GET"\npath = "/parcels/{',
+            "unknown key timeout_s",
+        ),
         ('method = "GET"\npath = "/parcels/{', 'method = "FETCH"\npath = "/parcels/{', "needs a method"),
         ('path = "/parcels/{cadastral_number}"', 'path = "/parcels/{number}"', "the path asks for number"),
         ('id = "rights"', 'id = "parcel"', "leg parcel is there 2 times"),

@@ -99,3 +99,9 @@ def test_single_reference_keeps_its_value() -> None:
 
 def test_text_of_rows_is_one_line() -> None:
     assert text_of([{"a": 1, "b": None}, {"a": True}]) == "1; true"
+
+
+def test_what_no_database_takes_is_not_kept() -> None:
+    kept = keep({"name": "Ко\ud800\x00валь"}, Output("name", "name"))
+    assert kept == "Ко\ufffd\ufffdваль"
+    kept.encode()

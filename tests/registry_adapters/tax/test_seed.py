@@ -26,13 +26,31 @@ from registry_adapters.tax.store import find_incomes, find_taxpayers, subjects_o
 MIGRATIONS = "registry_adapters.migrations.tax"
 COLUMNS = ("rnokpp", "unzr", "surname", "given_name", "patronymic", "birth_date")
 QUARTERS = [(2024, 3), (2024, 4), (2025, 1), (2025, 2), (2025, 3), (2025, 4)]
-Made = tuple[Record, Mistake | None, dict[Table, list[dict[str, Any]]]]
+Named = dict[Table, list[dict[str, Any]]]
+Made = tuple[Record, Mistake | None, Named]
 
 
 @pytest.fixture(scope="module")
 def made() -> list[Made]:
     records = [record for record in islice(people(1), 12_000) if is_taxpayer(record)]
-    return [(record, mistake_in(1, record, work_of(1, record)), rows_of(1, [record])) for record in records]
+    return [(record, mistake_in(1, record, work_of(1, record)), named_rows_of(record)) for record in records]
+
+
+def named_rows_of(record: Record) -> Named:
+    """The rows that a person gives the registry, with the names of their columns."""
+    return {
+        table: [dict(zip(columns_of(table), row, strict=True)) for row in rows]
+        for table, rows in rows_of(1, [record]).items()
+    }
+
+
+def columns_of(table: Table) -> list[str]:
+    return [column.name for column in table.columns if column.name != "id"]
+
+
+def truth(record: Record) -> dict[str, Any]:
+    told = {name: getattr(record.person, name) for name in COLUMNS}
+    return told | {"birth_date": record.person.birth_date.isoformat()}
 
 
 def wrong(made: Sequence[Made], mistake: Mistake) -> list[tuple[Record, list[dict[str, Any]]]]:
@@ -49,14 +67,14 @@ def test_who_stands_without_a_mistake_agrees_with_the_population(made: list[Made
     for record, mistake, rows in made:
         if mistake is None:
             (row,) = rows[tables.taxpayer]
-            assert [row[name] for name in COLUMNS] == [getattr(record.person, name) for name in COLUMNS]
+            assert {name: row[name] for name in COLUMNS} == truth(record)
             assert row["document"] == (record.person.documents[0].number if record.person.documents else None)
             assert [source["quarters_off"] for source in rows[tables.income_source] if source["quarters_off"]] == []
 
 
 def test_mistake_is_the_only_thing_that_differs(made: list[Made]) -> None:
     def differing(record: Record, row: dict[str, Any]) -> list[str]:
-        return [name for name in COLUMNS if row[name] != getattr(record.person, name)]
+        return [name for name, right in truth(record).items() if row[name] != right]
 
     expected = {Mistake.MISSPELT_NAME: ["surname"], Mistake.OTHER_BIRTH_DATE: ["birth_date"]}
     for mistake in Mistake:
@@ -103,6 +121,12 @@ def test_who_has_neither_number_nor_refused_one_is_no_taxpayer() -> None:
 def empty(database: Database) -> Database:
     migrate(database, MIGRATIONS)
     return database
+
+
+def lookups_of(database: Database) -> set[str | None]:
+    with database.reading() as connection:
+        known = inspect(connection)
+        return {found["name"] for name in known.get_table_names() for found in known.get_indexes(name)}
 
 
 def counted(database: Database, table: Table) -> int:
@@ -158,7 +182,7 @@ def test_person_who_stands_twice_is_known_under_one_subject(sqlite_database: Dat
         assert subjects_of(connection, record.person.rnokpp or "") == [record.person.rnokpp]
 
 
-def test_killed_filling_goes_on_where_it_stopped(sqlite_database: Database) -> None:
+def test_killed_filling_goes_on_where_it_stopped_and_makes_the_lookups(sqlite_database: Database) -> None:
     migrate(sqlite_database, MIGRATIONS)
     settings = TaxSettings(persons=CHUNK + 10)
 
@@ -167,7 +191,9 @@ def test_killed_filling_goes_on_where_it_stopped(sqlite_database: Database) -> N
 
     with pytest.raises(KeyboardInterrupt):
         fill(sqlite_database, settings, die)
+    assert not lookups_of(sqlite_database) & {index.name for index in tables.LOOKUPS}
     assert fill(sqlite_database, settings) == 10
+    assert lookups_of(sqlite_database) >= {index.name for index in tables.LOOKUPS}
     assert counted(sqlite_database, tables.taxpayer) == len(
         rows_of(1, list(islice(people(1), CHUNK + 10)))[tables.taxpayer]
     )
