@@ -41,9 +41,16 @@ class ServerOnboarding:
 
     async def publish(self) -> None:
         """Services of the clients of this server, and who may call them."""
+        published: dict[str, set[str]] = {}
         for service in self._landscape.service:
             if self._landscape.server_of(service.client) is self._server:
-                await self._publish(service)
+                if service.client not in published:
+                    published[service.client] = await self._published(service.client)
+                await self._publish(service, published[service.client])
+
+    async def _published(self, client: str) -> set[str]:
+        client_id = colons(self._landscape.instance, client)
+        return {known["url"] for known in await self._api.get(f"/clients/{client_id}/service-descriptions")}
 
     async def refresh(self) -> None:
         """Fetch the configuration now instead of at the next minute."""
@@ -139,23 +146,23 @@ class ServerOnboarding:
             for service in await self._api.get("/timestamping-services"):
                 await self._api.post("/system/timestamping-services", service)
 
-    async def _publish(self, service: Service) -> None:
+    async def _publish(self, service: Service, published: set[str]) -> None:
         client_id = colons(self._landscape.instance, service.client)
         registry = self._landscape.registry_named(service.registry)
         origin = f"http://{registry.address}:{registry.port}"
         described = origin + service.description if service.type != "REST" else origin + service.url
-        for known in await self._api.get(f"/clients/{client_id}/service-descriptions"):
-            if known["url"] == described:
-                return
+        if described in published:
+            return
         body: dict[str, Any] = {"url": described, "type": service.type}
         if service.code is not None:
             body["rest_service_code"] = service.code
         added = await self._api.post(f"/clients/{client_id}/service-descriptions", body)
         for one in added["services"]:
-            await self._api.patch(
-                f"/services/{one['id']}",
-                {"url": origin + service.url, "timeout": one["timeout"], "ssl_auth": one["ssl_auth"]},
-            )
+            if one["url"] != origin + service.url:
+                await self._api.patch(
+                    f"/services/{one['id']}",
+                    {"url": origin + service.url, "timeout": one["timeout"], "ssl_auth": one["ssl_auth"]},
+                )
             subjects = [
                 {"id": colons(self._landscape.instance, client), "service_client_type": "SUBSYSTEM"}
                 for client in service.allow

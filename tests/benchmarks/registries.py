@@ -57,7 +57,8 @@ def run(
         with tempfile.TemporaryDirectory(prefix="surma-bench-", ignore_cleanup_errors=True) as folder:
             place = url or f"sqlite:///{(state or Path(folder)).absolute()}/{asked.registry}.db"
             made.append(generate(asked.registry, place, persons))
-            found += lookups(asked, place, persons, TINY_LOOKUPS if tiny else LOOKUPS)
+            with _served(asked.registry, place, persons) as address:
+                found += lookups(asked, place, address, TINY_LOOKUPS if tiny else LOOKUPS)
     notes = ["peak: largest resident size of the process that seeds", "http: one caller, access log included"]
     return Report(
         {"generation": made, "lookups": found, "persons": persons},
@@ -92,20 +93,19 @@ def generate(registry: str, place: str, persons: int) -> Row:
     }
 
 
-def lookups(asked: Asked, place: str, persons: int, times: int) -> list[Row]:
-    """Return the figures of each kind of question a registry takes."""
+def lookups(asked: Asked, place: str, address: str, times: int) -> list[Row]:
+    """Return the figures of each kind of question a registry takes; it is served at an address."""
     rng = random.Random(1)
     rows = []
     database = open_database(place)
     try:
-        with _served(asked.registry, place, persons) as address:
-            for kind in asked.kinds:
-                with database.reading() as connection:
-                    questions = [kind.draw(connection, rng) for _ in range(times)]
-                alone = [_alone(database, kind, question) for question in questions]
-                by_http = _by_http(address, kind, questions, asked.headers)
-                figures = {**_figures("operation", alone), **_figures("http", by_http)}
-                rows.append({"registry": asked.registry, "by": kind.name, **figures})
+        for kind in asked.kinds:
+            with database.reading() as connection:
+                questions = [kind.draw(connection, rng) for _ in range(times)]
+            alone = [_alone(database, kind, question) for question in questions]
+            by_http = _by_http(address, kind, questions, asked.headers)
+            figures = {**_figures("operation", alone), **_figures("http", by_http)}
+            rows.append({"registry": asked.registry, "by": kind.name, **figures})
     finally:
         database.close()
     return rows

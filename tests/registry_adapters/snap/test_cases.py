@@ -413,7 +413,7 @@ def test_case_that_changed_since_it_was_looked_at_is_not_decided(desk: Counter) 
     case = desk.ready(desk.open("sole-trader", TRADER).number)
     seen = basis(case.application, case.contradictions)
     changed = desk.cases.edit(case.number, "residence", "м. Київ, вул. Нова, 1", "переїхав", clerk="taras")
-    with pytest.raises(CaseStateError, match="snap_case.changed"):
+    with pytest.raises(CaseStateError, match=r"snap_case\.changed"):
         desk.cases.decide(case.number, Outcome.GRANTED, "", clerk="olena", seen=seen)
     now = basis(changed.application, changed.contradictions)
     assert desk.cases.decide(case.number, Outcome.GRANTED, "", clerk="olena", seen=now).decision is not None

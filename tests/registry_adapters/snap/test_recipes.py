@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Iterator
 from importlib import resources
@@ -79,6 +80,33 @@ def test_every_field_a_leg_looks_at_is_allowed_for_its_purpose(
         assert path in known, f"{leg.operation} has no field {path}"
         beginnings = {path.rsplit(".", n)[0] for n in range(path.count(".") + 1)}
         assert not beginnings & withheld, f"{path} is withheld for {leg.purpose}"
+
+
+# What goes out with an answer though no recipe shows it: an extract has the parcel's plan and fate by law.
+WITH_AN_ANSWER = {
+    "failure",
+    *(f"parcel.{name}" for name in ("boundary_geojson", "picture_svg", "ended_on", "successors")),
+}
+
+
+def test_purpose_of_a_life_event_lets_out_only_what_its_recipe_asks_for(declared: dict[str, Any]) -> None:
+    looked_at: dict[tuple[str, str, str], set[str]] = {}
+    for _, leg in LEGS:
+        asked = looked_at.setdefault((leg.service.rpartition("/")[0], leg.purpose, leg.operation), set())
+        asked |= {*paths_of(leg), *chosen_by(leg)}
+    events = {recipe.purpose for recipe in RECIPES.values()}
+    for beginning, registry in declared.items():
+        for purpose in (one for one in registry.rules.by_id.values() if one.id in events):
+            for operation, allowed in purpose.operations.items():
+                asked = looked_at[beginning, purpose.id, operation]
+                needed = {path.rsplit(".", n)[0] for path in asked for n in range(path.count(".") + 1)}
+                assert allowed - needed - WITH_AN_ANSWER <= {EVERY_FIELD}, f"{beginning} {purpose.id} {operation}"
+
+
+def chosen_by(leg: Leg) -> Iterator[str]:
+    """The fields by which items of a list are chosen, as in `documents[status=in_force]`."""
+    for output in leg.outputs:
+        yield from (f"{found[1]}.{found[2]}" for found in re.finditer(r"([a-z_.]+)\[([a-z_.]+)=", output.path))
 
 
 def fields_of(record: RecordSpec, start: str = "") -> Iterator[str]:
