@@ -23,6 +23,8 @@ class RegistrySettings:
     port: int = 8090
     public_url: str = ""  # its URL as security servers see it, for WSDL and OpenAPI; empty: as it was asked
     security_servers: tuple[str, ...] = ()  # addresses that may call; empty: any that reach the port
+    # Who is told of looks at anybody's record: systems that answer for which person they ask, without the instance.
+    usage_clients: tuple[str, ...] = ("GOV/10000007/CITIZEN",)
     language: str = DEFAULT_LANGUAGE  # of fault texts
     max_body_bytes: int = 1024 * 1024
     seed: int = 1

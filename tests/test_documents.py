@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 import pytest
+from typer.testing import CliRunner
 
 from central_services.settings import CentralSettings
 from gateway.cli import build_app
@@ -148,6 +149,12 @@ def _misses_verb(said: list[str], known: set[str]) -> bool:
     return len(said) > 1 and said[0] in ("gateway", "central", "registry") and " ".join(said[:2]) not in known
 
 
+@pytest.mark.parametrize("command", sorted(commands()))
+def test_every_command_explains_itself(command: str) -> None:
+    explained = CliRunner().invoke(build_app(), [*command.split(), "--help"], env={"COLUMNS": "120"})
+    assert (explained.exit_code, explained.exception) == (0, None)
+
+
 @pytest.mark.parametrize("document", named(documents()))
 def test_every_make_verb_that_a_document_names_exists(document: str) -> None:
     verbs = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
@@ -171,9 +178,18 @@ def test_both_readmes_have_the_same_lines_to_paste() -> None:
 
 def test_both_readmes_link_to_the_same_places() -> None:
     here, there = (set(LINK.findall(prose(path))) for path in (README, TWIN))
-    assert here - there == {"README.uk.md", "docs/auditors.md", "docs/expose-a-registry.md"}
-    # what else is there in both languages
-    assert there - here == {"README.md", "docs/auditors.uk.md", "docs/expose-a-registry.uk.md"}
+    walks = ("auditors", "citizens", "clerks", "expose-a-registry")  # what else is there in both languages
+    assert here - there == {"README.uk.md", *(f"docs/{walk}.md" for walk in walks)}
+    assert there - here == {"README.md", *(f"docs/{walk}.uk.md" for walk in walks)}
+
+
+@pytest.mark.parametrize("walk", ["auditors", "citizens", "clerks", "expose-a-registry"])
+def test_both_languages_of_a_walk_have_the_same_lines_to_paste(walk: str) -> None:
+    here, there = ((ROOT / "docs" / f"{walk}{language}.md").read_text(encoding="utf-8") for language in ("", ".uk"))
+    assert FENCE.findall(here) == FENCE.findall(there)
+    assert [level for level, _ in HEADING.findall(FENCE.sub("", here))] == [
+        level for level, _ in HEADING.findall(FENCE.sub("", there))
+    ]
 
 
 def test_readme_has_the_lines_that_the_demo_prints() -> None:

@@ -23,7 +23,7 @@ State = Annotated[Path, typer.Option("--state", help="Directory that holds every
 Config = Annotated[Path | None, typer.Option("--config", help="Settings file (TOML); the environment overrides it.")]
 Name = Annotated[str, typer.Argument(help="Name of the user.")]
 Role = Annotated[str, typer.Option("--role", help="A role, such as AUDITOR.")]
-Scope = Annotated[str, typer.Option("--scope", help="* or, for auditors, INSTANCE/CLASS/CODE[/SUBSYSTEM].")]
+Scope = Annotated[str, typer.Option("--scope", help="* or, for auditors, INSTANCE/CLASS/CODE, also with /SUBSYSTEM.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 PasswordFile = Annotated[
     Path | None, typer.Option("--password-file", help="File (mode 0600) that holds the password; - for standard input.")

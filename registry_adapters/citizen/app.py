@@ -13,7 +13,6 @@ from gateway.runtime import texts
 from gateway.runtime.accounts.model import AccountSettings
 from gateway.runtime.accounts.passwords import Passwords
 from gateway.runtime.accounts.sign_in import SignIn
-from gateway.runtime.accounts.store import migrate_accounts
 from gateway.runtime.audit.trail import Trail
 from gateway.runtime.clock import Clock, SystemClock
 from gateway.runtime.console.app import Console, console_app
@@ -30,7 +29,6 @@ from registry_adapters.citizen.oidc import OidcClient
 from registry_adapters.citizen.settings import CitizenSettings, client_id
 from registry_adapters.citizen.sign_in import CitizenSignIn
 from registry_adapters.citizen.sign_in_pages import CALLBACK, FIRST_PAGE, sign_in_pages
-from registry_adapters.citizen.store import migrate_citizen
 from registry_adapters.citizen.usage_pages import usage_pages
 from registry_adapters.sdk.client import XRoadClient
 
@@ -54,12 +52,6 @@ class CitizenSite:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-
-def prepare(database: Database) -> None:
-    """Bring the schema up to date."""
-    migrate_accounts(database)
-    migrate_citizen(database)
 
 
 def build(

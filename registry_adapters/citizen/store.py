@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, delete, insert, select, update
 
+from gateway.runtime.accounts.store import migrate_accounts
 from gateway.runtime.database import Database, migrate
 from registry_adapters.citizen import tables as t
 from registry_adapters.citizen.model import Citizen, Source, Subject
@@ -15,8 +16,9 @@ from registry_adapters.citizen.model import Citizen, Source, Subject
 MIGRATIONS = "registry_adapters.migrations.citizen"
 
 
-def migrate_citizen(database: Database) -> None:
-    """Bring the tables of the citizen's pages up to date."""
+def prepare(database: Database) -> None:
+    """Bring the tables of the citizen's pages and of the holders' accounts up to date."""
+    migrate_accounts(database)
     migrate(database, MIGRATIONS)
 
 

@@ -26,24 +26,24 @@ def serve(
     ] = False,
 ) -> None:
     """Serve the citizen's pages and the holders' queue; prints a line for each when they take requests."""
-    from registry_adapters.cli import citizen_serving
+    from registry_adapters.cli import citizen_people, citizen_serving
 
     changes = {"host": host, "port": port}
-    citizen_serving.serve(citizen_serving.settings_of(config), state, changes, with_identity=with_identity)
+    citizen_serving.serve(citizen_people.settings_of(config), state, changes, with_identity=with_identity)
 
 
 @app.command()
 def identity(host: Host = None, port: Port = None, config: ConfigFile = None) -> None:
     """Serve the test identity provider, which lets anybody sign in as anybody listed; for demonstrations only."""
-    from registry_adapters.cli import citizen_serving
+    from registry_adapters.cli import citizen_people, citizen_serving
 
-    citizen_serving.serve_identity(citizen_serving.settings_of(config), {"host": host, "port": port})
+    citizen_serving.serve_identity(citizen_people.settings_of(config), {"host": host, "port": port})
 
 
 @app.command()
 def holder(
     name: Annotated[str, typer.Argument(help="Name to sign in with.")],
-    scope: Annotated[str, typer.Argument(help="Whose queue: INSTANCE/CLASS/CODE, also with a subsystem; * for all.")],
+    scope: Annotated[str, typer.Argument(help="Whose queue: INSTANCE/CLASS/CODE, also with /SUBSYSTEM; * for all.")],
     password_file: Annotated[
         Path | None,
         typer.Option("--password-file", help="File (mode 0600) that holds the password; - for standard input."),
@@ -52,6 +52,6 @@ def holder(
     config: ConfigFile = None,
 ) -> None:
     """Let somebody answer the requests for correction of a holder; without a file a password is made and printed."""
-    from registry_adapters.cli import citizen_serving
+    from registry_adapters.cli import citizen_people
 
-    citizen_serving.add_holder(citizen_serving.settings_of(config), state, name, scope, password_file)
+    citizen_people.add_holder(citizen_people.settings_of(config), state, name, scope, password_file)

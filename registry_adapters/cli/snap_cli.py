@@ -33,9 +33,9 @@ def serve(
     config: ConfigFile = None,
 ) -> None:
     """Serve the counter; prints one line when it takes requests."""
-    from registry_adapters.cli import snap_serving
+    from registry_adapters.cli import snap_people, snap_serving
 
-    snap_serving.serve(snap_serving.settings_of(config, host=host, port=port), state)
+    snap_serving.serve(snap_people.settings_of(config, host=host, port=port), state)
 
 
 @clerks.command("add")
@@ -48,9 +48,9 @@ def add(
     config: ConfigFile = None,
 ) -> None:
     """Let somebody sign in at a centre; without a file a password is made and printed once."""
-    from registry_adapters.cli import snap_serving
+    from registry_adapters.cli import snap_people
 
-    snap_serving.add_clerk(snap_serving.settings_of(config), state, name, role, centre, password_file)
+    snap_people.add_clerk(snap_people.settings_of(config), state, name, role, centre, password_file)
 
 
 @clerks.command("grant")
@@ -58,9 +58,9 @@ def grant(
     name: Name, centre: Centre, role: Role = "CLERK", state: State = Path("state"), config: ConfigFile = None
 ) -> None:
     """Let a clerk work at one more centre."""
-    from registry_adapters.cli import snap_serving
+    from registry_adapters.cli import snap_people
 
-    snap_serving.grant(snap_serving.settings_of(config), state, name, role, centre)
+    snap_people.grant(snap_people.settings_of(config), state, name, role, centre)
 
 
 @clerks.command("password")
@@ -68,17 +68,17 @@ def password(
     name: Name, password_file: PasswordFile = None, state: State = Path("state"), config: ConfigFile = None
 ) -> None:
     """Give a clerk another password and end every session."""
-    from registry_adapters.cli import snap_serving
+    from registry_adapters.cli import snap_people
 
-    snap_serving.set_password(snap_serving.settings_of(config), state, name, password_file)
+    snap_people.set_password(snap_people.settings_of(config), state, name, password_file)
 
 
 @keys.command("add")
 def add_key(centre: Centre, state: State = Path("state"), config: ConfigFile = None) -> None:
     """Make an API key for the composer and print it once."""
-    from registry_adapters.cli import snap_serving
+    from registry_adapters.cli import snap_people
 
-    snap_serving.add_key(snap_serving.settings_of(config), state, centre)
+    snap_people.add_key(snap_people.settings_of(config), state, centre)
 
 
 @recipes_app.command("check")

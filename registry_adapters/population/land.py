@@ -69,7 +69,7 @@ FIRST_DRAWN: Final = 11  # who comes before is well known, or has the well-known
 _DAY: Final = timedelta(days=1)
 _ADULT: Final = timedelta(days=round(18 * 365.2425))
 _FIRST_REGISTERED: Final = date(2005, 1, 1)
-_LAST_REGISTERED: Final = date(2024, 12, 1)
+_DAYS_REGISTERED: Final = (date(2024, 12, 1) - _FIRST_REGISTERED).days
 # None of them among those the population lives in: a house has one address.
 _STREETS: Final = ("вул. Польова", "вул. Яблунева", "вул. Лугова", "вул. Нова", "вул. Озерна", "вул. Степова")
 
@@ -188,8 +188,7 @@ def _since(record: Record, chance: float, registered_on: date) -> date:
 
 
 def _registered_on(draws: tuple[float, ...], slot: int) -> date:
-    days = (_LAST_REGISTERED - _FIRST_REGISTERED).days
-    return _FIRST_REGISTERED + _DAY * int(_lot(draws, slot, _REGISTERED) * days)
+    return _FIRST_REGISTERED + _DAY * int(_lot(draws, slot, _REGISTERED) * _DAYS_REGISTERED)
 
 
 def _area(least: int, most: int, chance: float) -> int:

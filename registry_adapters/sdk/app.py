@@ -8,8 +8,10 @@
     /usage/...                      what was asked about a person: a REST service with its own description
 
 Requests come from security servers. Where the settings name their addresses, anybody else is refused
-everything but the health check. Each request runs in a worker thread; what goes wrong is one
-exception, written as a fault or a problem document here and nowhere else.
+everything but the health check. A right to the REST service reaches every path here, also that of the SOAP
+service, whose messages name their client themselves: SOAP that comes as REST is refused. Each request runs
+in a worker thread; what goes wrong is one exception, written as a fault or a problem document here and
+nowhere else.
 """
 
 from __future__ import annotations
@@ -31,7 +33,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
 from gateway.runtime.logs import exchange
-from registry_adapters.sdk.context import context_of_http
+from registry_adapters.sdk.context import CLIENT_HEADERS, context_of_http
 from registry_adapters.sdk.errors import (
     InternalError,
     MethodError,
@@ -132,6 +134,8 @@ def _guarded(registry: Served, endpoint: Endpoint, problem: Callable[[RegistryEr
 
 def _soap(registry: Served) -> Endpoint:
     async def soap(request: Request) -> Response:
+        if any(name in request.headers for name in CLIENT_HEADERS):  # nobody has verified the client in the envelope
+            raise RefusedError("registry.soap_as_rest")
         content_type = request.headers.get("content-type", "")
         if content_type.partition(";")[0].strip().lower() != "text/xml":
             raise UnsupportedFormError("registry.content_type", expected="text/xml")

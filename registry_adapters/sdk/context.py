@@ -20,6 +20,7 @@ from gateway.xroad.soap.headers import RepresentedParty, SoapHeaders
 from registry_adapters.sdk.errors import RequestError
 
 CONTEXT_NS: Final = "urn:surma:context"
+CLIENT_HEADERS: Final = ("x-road-client", "uxp-client")  # a server sets that of its dialect, and proves no other
 MAX_FACT_LENGTH: Final = 255  # what X-Road's own tables hold of an id, user or issue
 _CONTROL: Final = re.compile("[\x00-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
 
@@ -73,6 +74,8 @@ def context_of_http(headers: Mapping[str, str], query: Mapping[str, str]) -> Req
     client = headers.get("uxp-client" if uxp else "x-road-client")
     if client is None:
         raise RequestError("registry.client_missing")
+    if any(decode_path(headers[name]) != decode_path(client) for name in CLIENT_HEADERS if name in headers):
+        raise RequestError("registry.header_invalid", header="client")
 
     def fact(name: str, *others: str) -> str | None:
         names = (f"uxp-{name}" if uxp else f"x-road-{name}", *others)

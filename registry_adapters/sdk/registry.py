@@ -142,6 +142,6 @@ def build(registry: Registry, database: Database, settings: RegistrySettings, cl
             public_url=settings.public_url,
             security_servers=frozenset(settings.security_servers),
             max_body_bytes=settings.max_body_bytes,
-            usage=usage_service(registry, settings.language) if registry.subjects_of else None,
+            usage=usage_service(registry, settings.usage_clients, settings.language) if registry.subjects_of else None,
         )
     )

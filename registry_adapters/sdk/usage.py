@@ -11,12 +11,14 @@ gives away the time. An offset counts from the newest look, so looks that come b
 
 Asking here is no look at the record and is not in the access log: the person learns what happened, not
 what is held, and a list must not grow by being read. The security servers' message logs have the exchange.
-Who may ask is the security server's access right; whom a person may ask about is the asking system's word.
+Who asks may ask about anybody: whom a person may be told about is the asking system's word. So it is answered to
+the clients that the setting `usage_clients` names and to no others. A right at the security server is not enough,
+since a right to the registry's own REST service reaches every path of its port, this one too.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final, Protocol
@@ -24,7 +26,7 @@ from typing import Annotated, Any, Final, Protocol
 from sqlalchemy import ColumnElement, Connection, Row, func, select
 
 from registry_adapters.sdk.access_log import ACCESS_LOG
-from registry_adapters.sdk.errors import RequestError
+from registry_adapters.sdk.errors import RefusedError, RequestError
 from registry_adapters.sdk.fields import Declared
 from registry_adapters.sdk.operations import Call
 from registry_adapters.sdk.purposes import Purpose, Purposes
@@ -129,8 +131,11 @@ class Heartbeat:
     message: Annotated[str, Declared("In words.")]
 
 
-def usage_service(registry: Watched, language: str = "en") -> RestService:
-    """Return the service of a registry that says under which texts its log knows a person."""
+def usage_service(registry: Watched, clients: Collection[str], language: str = "en") -> RestService:
+    """Return the service of a registry that says under which texts its log knows a person.
+
+    Only `clients`, named without the instance, are told of looks.
+    """
     service = RestService(
         f"{registry.name}-usage", "2.0.0", f"{registry.title}: usage", "What was asked about a person, by whom and why."
     )
@@ -138,6 +143,8 @@ def usage_service(registry: Watched, language: str = "en") -> RestService:
     @service.get("/findUsage")
     def find_usage(asked: UsageQuestion, call: Call) -> UsageAnswer:
         """Find the looks at one person's record, newest first."""
+        if "/".join(call.context.client.parts[1:]) not in clients:
+            raise RefusedError("registry.usage_client", client=call.context.client)
         if call.context.user_id is None:
             raise RequestError("registry.field_missing", field="X-Road-UserId")
         if asked.offset < 0:

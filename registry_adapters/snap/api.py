@@ -38,6 +38,7 @@ from gateway.runtime.admin_api import (
 )
 from gateway.runtime.clock import Clock, SystemClock
 from gateway.runtime.database import Database
+from registry_adapters.snap.accounts import COMPOSER
 from registry_adapters.snap.api_shapes import (
     CaseShape,
     LifeEventShape,
@@ -52,7 +53,6 @@ from registry_adapters.snap.errors import CaseNotFoundError, CaseStateError, Fie
 from registry_adapters.snap.model import Case, CaseStatus, LegState
 from registry_adapters.snap.settings import ApiBounds
 
-COMPOSER: Final = "COMPOSER"
 OPENAPI_PATH: Final = f"{API_PREFIX}/openapi.json"
 
 Wait = Annotated[float, Query(ge=0, description="Seconds to wait for answers; the server bounds it.")]

@@ -19,14 +19,13 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from gateway.runtime import texts
 from gateway.runtime.accounts.passwords import Passwords
 from gateway.runtime.accounts.sign_in import SignIn
-from gateway.runtime.accounts.store import migrate_accounts
-from gateway.runtime.audit.trail import Trail
 from gateway.runtime.clock import Clock, SystemClock
 from gateway.runtime.console.app import Console, console_app
 from gateway.runtime.console.sign_in_pages import SessionDoor, account_pages
 from gateway.runtime.database import Database, open_database
 from gateway.xroad.identifiers import client_of
 from registry_adapters.sdk.client import XRoadClient
+from registry_adapters.snap.accounts import open_accounts, open_trail
 from registry_adapters.snap.api import composer_api
 from registry_adapters.snap.cases import CaseService
 from registry_adapters.snap.pages import PREFIX, snap_pages
@@ -97,20 +96,6 @@ def built(settings: SnapSettings, state: Path, *, clock: Clock | None = None) ->
 def open_state(settings: SnapSettings, state: Path) -> Database:
     """Return the database of cases."""
     return open_database(settings.database_url or f"sqlite:///{(state / 'snap.db').absolute()}", pool_size=POOL)
-
-
-def open_accounts(settings: SnapSettings, state: Path) -> Database:
-    """Return the database of clerks and keys: a file of its own, so that sign-ins never wait for cases."""
-    database = open_database(settings.database_url or f"sqlite:///{(state / 'accounts.db').absolute()}")
-    migrate_accounts(database)
-    return database
-
-
-def open_trail(state: Path, clock: Clock) -> Trail:
-    """Return the audit log: who signed in, and who was let in as what."""
-    folder = state / "audit"
-    folder.mkdir(parents=True, exist_ok=True)
-    return Trail(folder, clock)
 
 
 def client_for(settings: SnapSettings) -> XRoadClient:

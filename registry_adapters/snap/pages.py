@@ -16,11 +16,12 @@ from gateway.runtime import texts
 from gateway.runtime.console.app import ConsolePart
 from gateway.runtime.console.forms import form_of_query
 from gateway.runtime.console.pages import NavItem, form_of, page, redirect
+from registry_adapters.snap.accounts import ROLES
 from registry_adapters.snap.cases import CaseService
 from registry_adapters.snap.model import CaseRow, CaseStatus
 from registry_adapters.snap.pages_case import case_router
 from registry_adapters.snap.pages_decision import decision_router
-from registry_adapters.snap.pages_desk import ROLES, Desk, SnapRoute, case_path, desk_of, reader_of
+from registry_adapters.snap.pages_desk import Desk, SnapRoute, case_path, desk_of, reader_of
 from registry_adapters.snap.pages_form import begin_form, form_router
 from registry_adapters.snap.pages_search import Kind, recognise
 from registry_adapters.snap.view import QUEUE, STATUS_MARKS, mask

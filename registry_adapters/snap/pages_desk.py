@@ -16,14 +16,12 @@ from fastapi.routing import APIRoute
 
 from gateway.runtime.accounts.model import EVERYTHING
 from gateway.runtime.console.pages import PageError, formats_of, open_page, say, visitor_of
+from registry_adapters.snap.accounts import ROLES, SENIOR
 from registry_adapters.snap.cases import CaseService
 from registry_adapters.snap.errors import CaseNotFoundError, SnapError
 from registry_adapters.snap.model import Case, Recipe
 from registry_adapters.snap.view import Reader
 
-CLERK: Final = "CLERK"
-SENIOR: Final = "SENIOR"
-ROLES: Final = (CLERK, SENIOR)
 _CENTRE: Final = re.compile("SN[0-9]{8}")
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]

@@ -96,9 +96,9 @@ class LegView:
 
     @property
     def state(self) -> str:
-        """The state as it is told: an answer that is being prepared is not silence."""
-        is_prepared = self.answer.fault is not None and self.answer.fault.kind is FaultKind.PENDING
-        return FaultKind.PENDING.value if is_prepared else self.answer.state.value
+        """The state as it is told: an answer that is being prepared is not silence, and a paper is not nothing."""
+        told = self.answer.fault is not None and self.answer.fault.kind in (FaultKind.PENDING, FaultKind.PAPER)
+        return self.answer.fault.kind.value if self.answer.fault and told else self.answer.state.value
 
     @property
     def mark(self) -> str:

@@ -52,7 +52,7 @@ def test_every_security_server_has_an_address_of_its_own(landscape: Landscape) -
         ('allow = ["GOV/10000001/SNAP", ', 'allow = ["GOV/1/NOBODY", ', "service[0].allow[0]"),
         ('[[portal]]\nname = "snap"', '[[portal]]\nname = "shop"', "portal[0].name"),
         ('[[portal]]\nname = "snap"', '[[portal]]\nname = "identity"', "clerk[0]"),
-        ('scope = "GOV/10000002"', 'scope = "10000002"', "holder[0].scope"),
+        ('scope = "*"', 'scope = "10000002"', "holder[0].scope"),
         ('client = "GOV/10000002/DEMOGRAPHIC"', 'client = "GOV/1/NOBODY"', "service[0].client"),
         ('owner = "GOV/10000001"', 'owner = "10000001"', "server[0].owner"),
         ('address = "127.0.2.1"', 'address = "localhost"', "server[0].address"),

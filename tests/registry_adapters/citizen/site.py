@@ -19,9 +19,10 @@ from gateway.runtime.accounts.model import AccountSettings, Grant
 from gateway.runtime.accounts.passwords import Passwords
 from gateway.runtime.clock import FixedClock
 from gateway.runtime.database import Database, open_database
-from registry_adapters.citizen.app import CitizenSite, build, prepare
+from registry_adapters.citizen.app import CitizenSite, build
 from registry_adapters.citizen.model import HOLDER
 from registry_adapters.citizen.settings import AskedRegistry, CitizenSettings, OidcSettings
+from registry_adapters.citizen.store import prepare
 from registry_adapters.citizen_identity.app import build_identity
 from registry_adapters.citizen_identity.settings import ClientSettings, IdentitySettings
 from tests.registry_adapters.citizen.watched import Watched, open_watched

@@ -19,7 +19,7 @@ import pytest
 from typer.testing import CliRunner
 
 from registry_adapters.cli.citizen_cli import app
-from registry_adapters.cli.citizen_serving import CitizenFile, settings_of
+from registry_adapters.cli.citizen_people import CitizenFile, settings_of
 
 MEMBER = "UA-DEMO/GOV/10000004"
 PASSWORD = "вечірній-потяг-до-Ковеля"

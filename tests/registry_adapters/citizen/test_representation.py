@@ -67,12 +67,12 @@ def test_either_parent_finds_the_child_and_then_sees_what_was_asked_about_it(fam
 def test_asking_twice_adds_nobody_twice(family_site: Site) -> None:
     visit = family_site.citizen()
     ask_for_children(visit)
-    assert "New persons whom you represent: 0." in ask_for_children(visit)
+    assert "names no other child under 18 of yours" in ask_for_children(visit)
 
 
 def test_who_has_no_children_represents_nobody(family_site: Site) -> None:
     visit = family_site.citizen(GALYNA_NUMBER)
-    assert "New persons whom you represent: 0." in ask_for_children(visit)
+    assert "names no other child under 18 of yours" in ask_for_children(visit)
     assert "you act for yourself only" in words_of(visit.get("/account"))
 
 
@@ -103,7 +103,7 @@ def edited(**changes: Any) -> Any:
 )
 def test_an_act_that_proves_nothing_gives_nobody(family_site: Site, edit: Any) -> None:
     family_site.shim.contradict(CIVIL_STATUS, edit)
-    assert "New persons whom you represent: 0." in ask_for_children(family_site.citizen())
+    assert "names no other child under 18 of yours" in ask_for_children(family_site.citizen())
 
 
 @pytest.mark.parametrize("edit", [None, lambda _: {}, lambda _: {"acts": "none"}, edited(person=None)])

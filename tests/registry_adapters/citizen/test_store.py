@@ -11,10 +11,10 @@ from gateway.runtime.clock import FixedClock
 from gateway.runtime.database import Database
 from registry_adapters.citizen import store
 from registry_adapters.citizen import tables as t
-from registry_adapters.citizen.app import prepare
 from registry_adapters.citizen.corrections import AnsweredError, Corrections, TooManyError
 from registry_adapters.citizen.model import ONESELF, Citizen, Source, State, Subject, Wish
 from registry_adapters.citizen.settings import DEMO_REGISTRIES, CorrectionSettings
+from registry_adapters.citizen.store import prepare
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
 MARIANA = Subject(ONESELF, "3347300028", "Мар'яна")

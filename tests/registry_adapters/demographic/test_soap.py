@@ -170,3 +170,12 @@ def test_attachments_are_refused_by_their_content_type(http: httpx.Client) -> No
 
 def test_too_large_a_body_is_refused(http: httpx.Client) -> None:
     assert fault_to(http, b" " * (1024 * 1024 + 1)).code == "Client.body_too_large"
+
+
+@pytest.mark.parametrize("header", ["X-Road-Client", "Uxp-Client"])
+def test_soap_that_came_through_a_rest_service_is_refused(http: httpx.Client, header: str) -> None:
+    headers = {**SOAP_HEADERS, header: "UA-DEMO/GOV/10000001/SNAP"}
+    for path in ("/", "/soap"):
+        answer = http.post(path, content=a_request(a_question(unzr="19910824-00026")), headers=headers)
+        assert parse_fault(answer.content).code == "Client.soap_as_rest"
+        assert "Ткаченко" not in answer.text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Sequence
 from datetime import date
 
@@ -103,6 +104,18 @@ def test_lookup_keeps_what_it_was_declared_to_be(empty: Database) -> None:
     with empty.reading() as connection:
         unique = {found["name"]: bool(found["unique"]) for found in inspect(connection).get_indexes("names")}
     assert unique == {"names_person": True, "names_surname": False}
+
+
+def test_collector_rests_while_rows_come_and_goes_on_after_a_killed_load(empty: Database) -> None:
+    met: list[bool] = []
+
+    def die(done: int, wanted: int) -> None:
+        met.append(gc.isenabled())
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        Load(empty).of(10, die)
+    assert (met, gc.isenabled()) == ([False], True)
 
 
 def test_other_population_is_refused_and_leaves_the_lookups(empty: Database) -> None:

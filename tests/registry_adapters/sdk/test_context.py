@@ -66,3 +66,12 @@ def test_fact_that_no_log_could_hold_is_refused(value: str) -> None:
     with pytest.raises(RequestError) as caught:
         context_of_soap(soap_headers(user_id=value), {})
     assert caught.value.name == "header_invalid"
+
+
+def test_two_headers_that_name_different_clients_are_refused() -> None:
+    headers = {"x-road-client": "UA-DEMO/GOV/10000001/SNAP", "uxp-client": "UA-DEMO/GOV/10000002/DEMOGRAPHIC"}
+    with pytest.raises(RequestError):
+        context_of_http(headers, {})
+    assert (
+        str(context_of_http({**headers, "uxp-client": headers["x-road-client"]}, {}).client) == headers["x-road-client"]
+    )

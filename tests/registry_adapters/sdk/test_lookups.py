@@ -53,6 +53,11 @@ def http(registry: Registry, sqlite_database: Database) -> Iterator[httpx.Client
         yield client
 
 
+def by_soap(http: httpx.Client, request: bytes) -> httpx.Response:
+    """Ask as a security server hands SOAP over: without the headers of REST."""
+    return httpx.post(f"{http.base_url}soap", content=request, headers=SOAP_HEADERS, trust_env=False)
+
+
 def looks(database: Database, subject: str) -> list[tuple[str, str]]:
     return [(row["operation"], row["matched_by"]) for row in AccessLog(database).looks_at(subject)]
 
@@ -68,7 +73,7 @@ def test_record_is_looked_up_by_its_path(http: httpx.Client) -> None:
 def test_soap_gives_the_same(http: httpx.Client) -> None:
     body = f'<GetKennel xmlns="{NAMESPACE}"><number>0001</number></GetKennel>'.encode()
     request = a_request(body, service=ServiceId(PROVIDER, "GetKennel", "v1"))
-    answer = http.post("/soap", content=request, headers=SOAP_HEADERS)
+    answer = by_soap(http, request)
     assert answer.status_code == 200
     assert "<ownerRnokpp>3347300028</ownerRnokpp><places>12</places>" in answer.text
 
@@ -143,7 +148,8 @@ def test_looks_are_under_the_code_of_the_person_whose_records_they_are(
         httpx.get(f"{url}/kennels?owner_rnokpp=3347300028", headers=REST_HEADERS, trust_env=False)
         httpx.get(f"{url}/kennels/0004", headers=REST_HEADERS, trust_env=False)
         asked = {"userCode": "3347300028"}
-        told = httpx.get(f"{url}/usage/findUsage", params=asked, headers=REST_HEADERS, trust_env=False).json()
+        citizen = {**REST_HEADERS, "X-Road-Client": "UA-DEMO/GOV/10000007/CITIZEN"}
+        told = httpx.get(f"{url}/usage/findUsage", params=asked, headers=citizen, trust_env=False).json()
     assert looks(sqlite_database, "3347300028") == [("FindKennels", "owner_rnokpp")]  # two records, one look
     assert looks(sqlite_database, "0004") == [("GetKennel", "number")]  # nobody's
     assert told["totalUsages"] == 1
@@ -167,7 +173,7 @@ def test_source_that_cannot_answer_is_unavailability_in_both_forms(
     rest = http.get("/kennels/0001")
     body = f'<GetKennel xmlns="{NAMESPACE}"><number>0001</number></GetKennel>'.encode()
     request = a_request(body, service=ServiceId(PROVIDER, "GetKennel", "v1"))
-    soap = http.post("/soap", content=request, headers=SOAP_HEADERS)
+    soap = by_soap(http, request)
     assert (rest.status_code, rest.json()["action"]) == (503, "retry")
     assert "Server.source_unusable" in soap.text
     assert str(tmp_path) not in rest.text + soap.text

@@ -260,3 +260,12 @@ def test_a_registry_that_knows_no_persons_has_no_usage_service(tmp_path: Path) -
         assert answer.status_code == 404
     finally:
         watched.database.close()
+
+
+@pytest.mark.parametrize("client", [str(SNAP), str(POLICE), "UA-DEMO/GOV/10000007", "UA-DEMO/GOV/10000007/CITIZEN2"])
+def test_a_right_to_the_registry_is_none_to_be_told_of_looks(watched: Watched, http: httpx.Client, client: str) -> None:
+    watched.look(NOON)
+    sent = {"X-Road-Client": client, "X-Road-Service": "UA-DEMO/GOV/10000004/TAX/usage"}
+    answer = http.get("/usage/findUsage", params={"userCode": MARIANA}, headers=sent)
+    assert (answer.status_code, answer.json()["type"]) == (403, "urn:surma:registry:usage_client")
+    assert "m-1" not in answer.text

@@ -16,9 +16,9 @@ from gateway.runtime.accounts import sessions, store_users
 from gateway.runtime.accounts.model import Grant
 from gateway.runtime.accounts.passwords import Passwords
 from gateway.runtime.clock import SystemClock
-from registry_adapters.snap.app import built, open_accounts
+from registry_adapters.snap.accounts import CLERK, SENIOR, open_accounts
+from registry_adapters.snap.app import built
 from registry_adapters.snap.cases import CaseService
-from registry_adapters.snap.pages_desk import CLERK, SENIOR
 from registry_adapters.snap.settings import ListenSettings, RetrySettings, SecurityServerSettings, SnapSettings
 from tests.registry_adapters.shim import Shim, listening
 from tests.registry_adapters.snap.world import CENTRE, registries

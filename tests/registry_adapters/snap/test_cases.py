@@ -490,3 +490,12 @@ def test_quarters_are_those_before_the_day_it_is_at_the_centre(tmp_path: Path, s
     asked = next(json.loads(one.body) for one in shim.asked(TAX) if one.method == "POST")
     period = [asked[name] for name in ("from_year", "from_quarter", "to_year", "to_quarter")]
     assert period == [2025, 4, 2026, 1]
+
+
+def test_annulled_act_is_none(desk: Counter, shim: Shim) -> None:
+    def annulled(answer: Any) -> Any:
+        return {**answer, "acts": [{**act, "status": "annulled"} for act in answer["acts"]]}
+
+    shim.contradict(ACTS, annulled)
+    case = desk.settled(desk.open("birth-of-child", BIRTH).number)
+    assert (case.leg("birth").state, case.leg("marriage").state) == (LegState.NOT_FOUND, LegState.NOT_FOUND)

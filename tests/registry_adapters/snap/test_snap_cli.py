@@ -19,7 +19,7 @@ from gateway.runtime.accounts import store_users
 from gateway.runtime.accounts.model import Grant
 from gateway.runtime.settings import load
 from registry_adapters.cli.snap_cli import app
-from registry_adapters.snap.app import open_accounts
+from registry_adapters.snap.accounts import open_accounts
 from registry_adapters.snap.settings import SnapSettings
 from tests.registry_adapters.shim import Shim
 from tests.registry_adapters.snap.world import TYPED

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from enum import StrEnum
 from typing import Any
 
 import pytest
@@ -12,6 +13,16 @@ from hypothesis import strategies as st
 
 from gateway.runtime import texts
 from gateway.runtime.console.formats import Formats
+from registry_adapters.cadastre.classifier import LandCategory
+from registry_adapters.cadastre.model import ParcelStatus
+from registry_adapters.cadastre.model import RightKind as ParcelRight
+from registry_adapters.population.model import DocumentStatus
+from registry_adapters.population.parcels import Ownership
+from registry_adapters.simulators.business import SubjectKind
+from registry_adapters.simulators.civil_status import ActKind, ActStatus
+from registry_adapters.simulators.displaced import CertificateStatus as DisplacedStatus
+from registry_adapters.simulators.property_rights import ObjectKind
+from registry_adapters.simulators.property_rights import State as ObjectState
 from registry_adapters.snap.model import Case, CaseStatus, Fault, FaultKind, FieldKind, LegAnswer, LegState
 from registry_adapters.snap.recipes import load_recipes
 from registry_adapters.snap.view import (
@@ -26,6 +37,7 @@ from registry_adapters.snap.view import (
     poll_ms,
     questions_of,
 )
+from registry_adapters.tax.model import SoleTraderStatus, TaxpayerStatus
 
 NOON = datetime(2026, 2, 2, 12, tzinfo=UTC)
 RECIPES = load_recipes()
@@ -141,3 +153,25 @@ def test_what_is_known_fills_each_field_of_its_kind_once() -> None:
 
 def test_a_part_of_the_page_is_known_by_what_it_says() -> None:
     assert fingerprint("a") == fingerprint("a") != fingerprint("b")
+
+
+@pytest.mark.parametrize(
+    "codes",
+    [
+        LandCategory, ParcelStatus, ParcelRight, Ownership, DocumentStatus, TaxpayerStatus, SoleTraderStatus, ActKind,
+        ActStatus, ObjectKind, ObjectState, SubjectKind, DisplacedStatus,
+    ],
+)  # fmt: skip
+def test_every_code_that_registries_answer_is_told_in_words(codes: type[StrEnum]) -> None:
+    untold = [code.value for code in codes if f"snap.value.{code.value}" not in texts.catalogue()]
+    assert untold == []
+
+
+def test_a_paper_is_told_as_a_paper_and_a_prepared_answer_as_prepared() -> None:
+    legs = {
+        "taxpayer": LegAnswer("taxpayer", LegState.SKIPPED, fault=Fault(FaultKind.PAPER, "")),
+        "arrears": LegAnswer("arrears", LegState.PARKED, fault=Fault(FaultKind.PENDING, "")),
+        "subjects": LegAnswer("subjects", LegState.SKIPPED, fault=Fault(FaultKind.INPUT_MISSING, "")),
+    }
+    told = {view.leg.id: view.state for view in legs_of(a_case(CaseStatus.GATHERING, **legs), a_reader())}
+    assert (told["taxpayer"], told["arrears"], told["subjects"]) == ("paper", "pending", "skipped")

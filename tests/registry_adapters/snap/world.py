@@ -32,7 +32,7 @@ QUICK: Final = SnapSettings(
 REGISTRIES: Final[Mapping[str, tuple[str, RegistrySettings]]] = {
     "GOV/10000002/DEMOGRAPHIC": ("registry_adapters.demographic.registry:registry", FEW),
     "GOV/10000003/CADASTRE": ("registry_adapters.cadastre.registry:registry", FEW),
-    "GOV/10000004/TAX": ("registry_adapters.tax.registry:declare", TaxSettings(persons=60, income_delay_s=0.4)),
+    "GOV/10000004/TAX": ("registry_adapters.tax.registry:declare", TaxSettings(persons=60, income_delay_s=0.1)),
     "GOV/10000005/CIVIL-STATUS": ("registry_adapters.simulators.civil_status:registry", FEW),
     "GOV/10000005/BUSINESS": ("registry_adapters.simulators.business:registry", FEW),
     "GOV/10000005/PROPERTY-RIGHTS": ("registry_adapters.simulators.property_rights:registry", FEW),
