@@ -25,7 +25,7 @@ packages: setup
 	@bash config/test-packages.sh
 
 test: setup packages  ## Run the tests, two processes side by side
-	@$(PY) -m pytest -n 2 --dist loadfile $(ARGS)
+	@$(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: setup  ## Check style
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check .

@@ -55,7 +55,7 @@ def http(registry: Registry, sqlite_database: Database) -> Iterator[httpx.Client
 
 def by_soap(http: httpx.Client, request: bytes) -> httpx.Response:
     """Ask as a security server hands SOAP over: without the headers of REST."""
-    return httpx.post(f"{http.base_url}soap", content=request, headers=SOAP_HEADERS, trust_env=False)
+    return httpx.post(f"{str(http.base_url).rstrip('/')}/soap", content=request, headers=SOAP_HEADERS, trust_env=False)
 
 
 def looks(database: Database, subject: str) -> list[tuple[str, str]]:
