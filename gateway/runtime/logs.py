@@ -87,7 +87,7 @@ class LineHandler(logging.Handler):
 
     def _write(self) -> None:
         lines, self._lines = self._lines, []
-        if not lines:
+        if not lines or self._stream.closed:  # a closed stream has no reader to tell
             return
         text = "".join(lines)
         try:

@@ -55,7 +55,7 @@ def test_folder_of_a_file_has_its_fields_with_their_types_and_passes_its_own_che
     }  # fmt: skip
     assert (tmp_path / "made" / "kennels.csv").read_text(encoding="utf-8") == KENNELS
     code, table = run("check", tmp_path / "made" / "kennels.py")
-    assert (code, table.splitlines()[-1]) == (0, "10 of 10 checks hold")
+    assert (code, "10 of 10 checks hold" in table.splitlines()) == (0, True)
 
 
 def test_no_value_of_a_record_is_written_down(tmp_path: Path, file: Path) -> None:
