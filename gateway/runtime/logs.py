@@ -66,7 +66,8 @@ class LineHandler(logging.Handler):
             self._lines.append(self.format(record) + "\n")
             self._write()
         except Exception:  # as every handler of the standard library: a line never fails its writer
-            self.handleError(record)
+            if not self._stream.closed:  # else there is nobody to tell
+                self.handleError(record)
 
     def put(self, line: str) -> None:
         """Write a line, without its newline, together with the others of this turn of the loop."""
@@ -87,7 +88,7 @@ class LineHandler(logging.Handler):
 
     def _write(self) -> None:
         lines, self._lines = self._lines, []
-        if not lines or self._stream.closed:  # a closed stream has no reader to tell
+        if not lines:
             return
         text = "".join(lines)
         try:

@@ -133,11 +133,6 @@ def codes_of_document(connection: Connection, document: str) -> list[str]:
     return list(connection.execute(_CODES_OF_DOCUMENT, {"document": document}).scalars())
 
 
-def count_parcels(connection: Connection) -> int:
-    """Return how many parcels there are."""
-    return connection.execute(select(func.count()).select_from(parcel)).scalar_one()
-
-
 def _held(connection: Connection, queries: tuple[Select[Any], Select[Any]], asked: dict[str, Any]) -> Held:
     counting, page = queries
     count = connection.execute(counting, {"holder": asked["holder"]}).scalar_one()

@@ -16,8 +16,8 @@ from gateway.xroad.faults import RemoteFault, XRoadFault
 from registry_adapters.citizen.model import is_code
 from registry_adapters.citizen.settings import CitizenSettings, service_of
 from registry_adapters.sdk.client import Reason, XRoadClient
+from registry_adapters.sdk.persons import is_minor
 
-MAJORITY_YEARS: Final = 18
 IN_FORCE: Final = frozenset(("valid", "restored"))  # states of an act that counts
 
 
@@ -56,9 +56,3 @@ def _child(act: Mapping[str, Any], asker: str, today: date) -> tuple[str, str] |
         return None
     names = (child.get(part) for part in ("surname", "given_name", "patronymic"))
     return str(code), " ".join(name for name in names if name) or str(code)
-
-
-def is_minor(born: date, today: date) -> bool:
-    """Tell whether somebody has not come of age: the 18th birthday is the first day of it."""
-    had_birthday = (today.month, today.day) >= (born.month, born.day)
-    return today.year - born.year - (not had_birthday) < MAJORITY_YEARS

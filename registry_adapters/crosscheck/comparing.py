@@ -16,6 +16,7 @@ from typing import Any, Final
 from registry_adapters.crosscheck.asking import Asker, UnheardError
 from registry_adapters.crosscheck.model import DeclaredAddress, DeclaredOwnership, MaritalStatus, Outcome, Unheard
 from registry_adapters.sdk.matching import name_key
+from registry_adapters.sdk.persons import is_minor
 
 INCOME_TOLERANCE: Final = Decimal("0.01")  # of what is registered
 AREA_TOLERANCE_M2: Final = Decimal("0.5")
@@ -24,7 +25,6 @@ TOLERANCES: Final = {
     "address": "letter case, spaces",
     "ownership": "0.5 m²",
 }
-_ADULT_AGE: Final = 18
 _DWELLINGS: Final = ("flat", "house")
 _IN_FORCE: Final = ("valid", "restored")
 
@@ -76,7 +76,7 @@ def compare_children(ask: Asker, person: Person, declared: int, today: date) -> 
         for act in births[0 if person.rnokpp else 1 :]  # who has no number is told by coming first
         if not person.rnokpp or person.rnokpp in (_rnokpp(act, "father"), _rnokpp(act, "mother"))
     }
-    return _agree(declared == sum(_is_minor(born, today) for _, born in children))
+    return _agree(declared == sum(is_minor(date.fromisoformat(born), today) for _, born in children))
 
 
 def compare_ownership(ask: Asker, person: Person, declared: DeclaredOwnership) -> Outcome:
@@ -154,11 +154,6 @@ def _normal(text: str | None) -> str:
 
 def _rnokpp(act: Mapping[str, Any], role: str) -> str | None:
     return (act.get(role) or {}).get("rnokpp")
-
-
-def _is_minor(birth_date: str, today: date) -> bool:
-    born = date.fromisoformat(birth_date)
-    return (today.year - born.year) - ((today.month, today.day) < (born.month, born.day)) < _ADULT_AGE
 
 
 def _held_area(one: Mapping[str, Any], person: Person) -> Decimal:

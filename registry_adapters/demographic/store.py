@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, Select, bindparam, func, or_, select
+from sqlalchemy import Connection, Row, Select, bindparam, or_, select
 
 from registry_adapters.demographic.model import (
     Address,
@@ -109,11 +109,6 @@ def record_numbers(connection: Connection, code: str) -> list[int]:
         if row.rnokpp:
             numbers.update(connection.execute(_NUMBERS_BY_RNOKPP, {"rnokpp": row.rnokpp}).scalars())
     return sorted(numbers)
-
-
-def count_persons(connection: Connection) -> int:
-    """Return how many records of persons there are."""
-    return connection.execute(select(func.count()).select_from(person)).scalar_one()
 
 
 def names_key(surname: str, given_name: str) -> str:

@@ -155,14 +155,3 @@ def normalise_cadastral_number(text: str) -> str | None:
     if _CADASTRAL_DIGITS.fullmatch(compact):
         compact = f"{compact[:10]}:{compact[10:12]}:{compact[12:15]}:{compact[15:]}"
     return compact if _CADASTRAL_NUMBER.fullmatch(compact) else None
-
-
-def flaw_of_cadastral_number(text: str) -> Flaw | None:
-    """Return the flaw of a cadastral number in its stored form, or None."""
-    return None if _CADASTRAL_NUMBER.fullmatch(text) else Flaw.FORMAT
-
-
-def parts_of_cadastral_number(text: str) -> tuple[str, str, str, str]:
-    """Return settlement, zone, quarter and parcel of a cadastral number without flaw."""
-    settlement, zone, quarter, parcel = text.split(":")
-    return settlement, zone, quarter, parcel

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
-from typing import Annotated
+from typing import Annotated, Final
 
 from registry_adapters.sdk.fields import Declared
 from registry_adapters.sdk.matching import Question, question_of
+
+ADULT_AGE: Final = 18
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,11 @@ class PersonCriterion:
     given_name: Annotated[str | None, Declared("Given name.", max_length=100)] = None
     patronymic: Annotated[str | None, Declared("Patronymic; without it any is meant.", max_length=100)] = None
     birth_date: Annotated[date | None, Declared("Birth date.")] = None
+
+
+def is_minor(born: date, day: date) -> bool:
+    """Tell whether somebody has been born by `day` and is under 18 then (Civil Code of Ukraine, art. 34)."""
+    return born <= day and day.year - born.year - ((day.month, day.day) < (born.month, born.day)) < ADULT_AGE
 
 
 def question_of_person(asked: PersonCriterion) -> Question:

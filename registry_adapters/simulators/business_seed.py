@@ -16,6 +16,7 @@ from registry_adapters.population.people import AS_OF
 from registry_adapters.population.places import CITIES, STREETS
 from registry_adapters.population.settlements import COMPANIES, SETTLEMENTS, STATE_BODY
 from registry_adapters.population.work import ACTIVITIES, EMPLOYERS, SoleTrader, work_of
+from registry_adapters.sdk.persons import is_minor
 from registry_adapters.simulators.business import (
     REGISTERED,
     STATES,
@@ -67,7 +68,7 @@ def make(given: Given) -> Iterator[Made]:
         yield _organisation(given, *ORGANISATIONS[place], person if person.rnokpp and _is_adult(person) else None)
 
 
-MAKER: Final = Maker("business", 1, (MISSPELT, DUPLICATE, MISSING, NOT_ENDED), make)
+MAKER: Final = Maker("business", 2, (MISSPELT, DUPLICATE, MISSING, NOT_ENDED), make)
 
 
 def organisation_headed(number: int) -> int | None:
@@ -116,4 +117,4 @@ def _made(subject: Subject, *persons: Person) -> Made:
 
 
 def _is_adult(person: Person) -> bool:
-    return person.died_on is None and (AS_OF - person.birth_date).days > 18 * 366
+    return person.died_on is None and not is_minor(person.birth_date, AS_OF)

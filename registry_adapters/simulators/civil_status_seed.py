@@ -16,6 +16,7 @@ from registry_adapters.population.model import Person, Record
 from registry_adapters.population.names import FEMALE_NAMES, MALE_NAMES, SURNAMES, patronymic
 from registry_adapters.population.people import AS_OF
 from registry_adapters.sdk.identifiers import Sex
+from registry_adapters.sdk.persons import is_minor
 from registry_adapters.simulators.civil_status import Act, ActKind, ActStatus, CertificateStatus, certificate_key
 from registry_adapters.simulators.filling import Given, Made, Maker
 from registry_adapters.simulators.persons import Key, NaturalPerson, code_of, keys_of, misspelt, natural_person
@@ -44,7 +45,7 @@ def make(given: Given) -> Iterator[Made]:
     yield from acts
 
 
-MAKER: Final = Maker("civil_status", 1, (MISSPELT, OTHER_DATE, DUPLICATE, MISSING), make)
+MAKER: Final = Maker("civil_status", 2, (MISSPELT, OTHER_DATE, DUPLICATE, MISSING), make)
 
 
 def _acts(given: Given) -> Iterator[Made]:
@@ -86,7 +87,7 @@ def _of_couple(given: Given, kind: ActKind, wife: Record, day: date) -> Made:
     children: tuple[NaturalPerson, ...] = ()
     if kind is ActKind.DIVORCE:
         common = [child.person for child in given.family.common_children]
-        children = tuple(natural_person(child) for child in common if _is_minor(child, day))
+        children = tuple(natural_person(child) for child in common if is_minor(child.birth_date, day))
     act = _act(
         given, kind, day, 1, person=natural_person(husband), spouse=natural_person(wife.person), children=children
     )
@@ -157,10 +158,6 @@ def _made(act: Act, *persons: Person) -> Made:
 
 def _number(draw: Random) -> str:
     return str(draw.randint(1, 4999))
-
-
-def _is_minor(person: Person, day: date) -> bool:
-    return person.birth_date <= day and (day - person.birth_date).days < 18 * 365
 
 
 def _invented_father(child: Person, draw: Random) -> NaturalPerson | None:

@@ -11,6 +11,7 @@ from typing import Final
 from registry_adapters.population.model import Person
 from registry_adapters.population.people import AS_OF
 from registry_adapters.population.places import CITIES, STREETS
+from registry_adapters.sdk.persons import is_minor
 from registry_adapters.simulators.displaced import Certificate, CertificateStatus
 from registry_adapters.simulators.filling import Given, Made, Maker
 from registry_adapters.simulators.persons import code_of, keys_of, misspelt, natural_person
@@ -33,7 +34,7 @@ def make(given: Given) -> Iterator[Made]:
     """Yield the certificate of a person, if any; an error may withhold, misspell or double it."""
     number, person, draw = given.record.number, given.record.person, given.draw
     told = TOLD.get(number)
-    grown = (AS_OF - person.birth_date).days > 18 * 366
+    grown = not is_minor(person.birth_date, AS_OF)
     drawn = person.residence.settlement in _LEFT and grown and draw.random() < _SHARE and not given.is_well_known
     if told is None and not drawn:
         return
@@ -63,7 +64,7 @@ def make(given: Given) -> Iterator[Made]:
         yield _made(replace(certificate, number=f"4001-{6_000_000_000 + number:010d}", issued_on=later), given, person)
 
 
-MAKER: Final = Maker("displaced", 1, (MISSPELT, DUPLICATE, MISSING, NOT_CANCELLED), make)
+MAKER: Final = Maker("displaced", 2, (MISSPELT, DUPLICATE, MISSING, NOT_CANCELLED), make)
 
 
 def _made(certificate: Certificate, given: Given, person: Person) -> Made:
@@ -72,8 +73,7 @@ def _made(certificate: Certificate, given: Given, person: Person) -> Made:
 
 
 def _children(given: Given, day: date) -> list[Person]:
-    minors = [child.person for child in given.family.children]
-    return [child for child in minors if child.birth_date <= day and (day - child.birth_date).days < 18 * 365]
+    return [child.person for child in given.family.children if is_minor(child.person.birth_date, day)]
 
 
 def _cancelled(certificate: Certificate, person: Person, draw: Random) -> Certificate:

@@ -36,11 +36,6 @@ def alternatives(path: str) -> list[str]:
     return [one.strip() for one in path.split("|")]
 
 
-def plain_path(path: str) -> str:
-    """Return a path without its brackets: the field as a registry declares it."""
-    return re.sub(r"\[[^\]]*\]", "", path)
-
-
 def _steps(path: str) -> list[str]:
     return re.split(r"\.(?![^\[]*\])", path)
 

@@ -11,6 +11,7 @@ from typing import Any
 from xml.sax.saxutils import escape
 
 import uvloop
+from sqlalchemy import Connection, Table, func, select
 
 from gateway.runtime.control_server import ControlServer, Listener
 from gateway.runtime.database import Database, open_database
@@ -55,6 +56,11 @@ def persons_told() -> list[Person]:
             found = [find_persons(connection, question_of_person(asked).criterion) for asked in questions]
         database.close()
     return [held.person for (held,) in found]
+
+
+def rows_of(connection: Connection, table: Table) -> int:
+    """How many rows a table has."""
+    return connection.execute(select(func.count()).select_from(table)).scalar_one()
 
 
 def a_question(**fields: str) -> bytes:

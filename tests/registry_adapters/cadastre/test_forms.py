@@ -20,7 +20,7 @@ from gateway.xroad.soap.headers import SoapHeaders
 from gateway.xroad.xml import NS_SOAP11, parse_xml
 from registry_adapters.cadastre.model import HolderQuestion, ParcelAnswer, ParcelQuestion, ParcelsAnswer
 from registry_adapters.cadastre.registry import registry
-from registry_adapters.cadastre.store import count_parcels
+from registry_adapters.cadastre.tables import parcel
 from registry_adapters.population.land import organisation_parcels
 from registry_adapters.population.parcels import cadastral_number
 from registry_adapters.population.people import people
@@ -29,6 +29,7 @@ from registry_adapters.sdk.context import CONTEXT_NS
 from registry_adapters.sdk.contract import check_registry
 from registry_adapters.sdk.fields import describe, from_json, to_json
 from registry_adapters.sdk.fields_xml import from_xml
+from tests.factories.registry import rows_of
 
 SNAP = SubsystemId(MemberId("UA-DEMO", "GOV", "10000001"), "SNAP")
 DEMOGRAPHIC = SubsystemId(MemberId("UA-DEMO", "GOV", "10000002"), "DEMOGRAPHIC")
@@ -143,7 +144,7 @@ def test_references_of_the_openapi_description_resolve(http: httpx.Client) -> No
 
 def test_small_cadastre_is_served_in_these_tests(filled: Database) -> None:
     with filled.reading() as connection:
-        assert count_parcels(connection) > 900
+        assert rows_of(connection, parcel) > 900
 
 
 def test_question_survives_json() -> None:

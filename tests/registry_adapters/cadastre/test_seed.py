@@ -17,7 +17,8 @@ from registry_adapters.cadastre import tables
 from registry_adapters.cadastre.geometry import AREA_TOLERANCE, AREA_TOLERANCE_M2, area_m2, read_ring
 from registry_adapters.cadastre.registry import registry
 from registry_adapters.cadastre.seed import ERROR_SHARE, ErrorKind, fate_of
-from registry_adapters.cadastre.store import count_parcels, find_held_by_code, find_parcel
+from registry_adapters.cadastre.store import find_held_by_code, find_parcel
+from registry_adapters.cadastre.tables import parcel
 from registry_adapters.cadastre.valuation import valuation_of
 from registry_adapters.population.land import FIRST_DRAWN, PARCEL_OF_1, organisation_parcels, parcels_of
 from registry_adapters.population.model import Record
@@ -27,6 +28,7 @@ from registry_adapters.population.seeding import CHUNK, SeedMismatchError
 from registry_adapters.population.settlements import SETTLEMENTS
 from registry_adapters.sdk.registry import prepare
 from registry_adapters.settings import RegistrySettings
+from tests.factories.registry import rows_of
 
 SEED = 1
 PERSONS = 12_000
@@ -230,10 +232,10 @@ def test_shared_parcel_comes_with_the_last_of_its_holders(tmp_path: Path) -> Non
 def test_filling_again_adds_nothing(tmp_path: Path) -> None:
     database = filled(tmp_path, 300)
     with database.reading() as connection:
-        before = count_parcels(connection)
+        before = rows_of(connection, parcel)
     assert prepare(registry, database, RegistrySettings(seed=SEED, persons=300)) == 0
     with database.reading() as connection:
-        assert count_parcels(connection) == before
+        assert rows_of(connection, parcel) == before
     database.close()
 
 

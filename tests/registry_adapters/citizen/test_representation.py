@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from gateway.runtime.database import open_database
-from registry_adapters.citizen.representation import is_minor
 from registry_adapters.citizen.settings import OidcSettings
 from registry_adapters.cli.serving import load_registry
 from registry_adapters.sdk.access_log import AccessLog
+from registry_adapters.sdk.persons import is_minor
 from registry_adapters.sdk.registry import build, prepare
 from registry_adapters.settings import RegistrySettings
 from tests.registry_adapters.citizen.site import ANDRII_NUMBER, NOW, Site, Visit, a_site, words_of

@@ -11,13 +11,15 @@ from registry_adapters.demographic import tables
 from registry_adapters.demographic.mistakes import ERROR_SHARE, Mistake, mistake_about
 from registry_adapters.demographic.registry import registry
 from registry_adapters.demographic.seed import seed_persons, temporary_number
-from registry_adapters.demographic.store import count_persons, find_by_temporary_number, find_persons
+from registry_adapters.demographic.store import find_by_temporary_number, find_persons
+from registry_adapters.demographic.tables import person
 from registry_adapters.population.model import Record
 from registry_adapters.population.people import people
 from registry_adapters.population.seeding import CHUNK, SeedMismatchError
 from registry_adapters.population.wellknown import WELL_KNOWN
 from registry_adapters.sdk.fields import to_json
 from registry_adapters.sdk.matching import ByRnokpp, ByUnzr
+from tests.factories.registry import rows_of
 
 SEED = 1
 FEW = 600
@@ -73,7 +75,7 @@ def test_seeding_fills_the_database_once(empty: Database) -> None:
     assert (seed_persons(empty, SEED, 300), seed_persons(empty, SEED, 300)) == (300, 0)
     twice = sum(mistake_about(SEED, number) is Mistake.RECORDED_TWICE for number in range(1, 301))
     with empty.reading() as connection:
-        assert count_persons(connection) == 300 + twice
+        assert rows_of(connection, person) == 300 + twice
 
 
 def test_person_is_told_as_generated(empty: Database, population: list[Record]) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from datetime import date
 
 import pytest
@@ -14,14 +15,12 @@ from registry_adapters.sdk.identifiers import (
     birth_date_of_unzr,
     build_rnokpp,
     build_unzr,
-    flaw_of_cadastral_number,
     flaw_of_edrpou,
     flaw_of_katottg,
     flaw_of_rnokpp,
     flaw_of_unzr,
     normalise_cadastral_number,
     normalise_document,
-    parts_of_cadastral_number,
     sex_of_rnokpp,
 )
 
@@ -182,14 +181,9 @@ def test_cadastral_number_is_brought_to_its_stored_form(typed: str, stored: str 
     assert normalise_cadastral_number(typed) == stored
 
 
-def test_cadastral_number_has_four_parts() -> None:
-    assert parts_of_cadastral_number("5322080400:00:001:1205") == ("5322080400", "00", "001", "1205")
-
-
 @given(st.text(max_size=25) | st.text("0123456789: ", max_size=25))
-def test_normalised_cadastral_number_is_flawless_and_stays_as_it_is(text: str) -> None:
+def test_normalised_cadastral_number_is_of_its_form_and_stays_as_it_is(text: str) -> None:
     number = normalise_cadastral_number(text)
-    if number is None:
-        assert flaw_of_cadastral_number(text) is Flaw.FORMAT
-    else:
-        assert (flaw_of_cadastral_number(number), normalise_cadastral_number(number)) == (None, number)
+    if number is not None:
+        assert re.fullmatch("[0-9]{10}:[0-9]{2}:[0-9]{3}:[0-9]{4}", number)
+        assert normalise_cadastral_number(number) == number

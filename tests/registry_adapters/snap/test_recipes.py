@@ -14,7 +14,7 @@ from registry_adapters.sdk.fields import RecordSpec, describe
 from registry_adapters.sdk.purposes import EVERY_FIELD, withheld_paths
 from registry_adapters.snap.model import Leg, Recipe
 from registry_adapters.snap.recipes import RecipeError, labels_missing, load_recipes, read_recipe
-from registry_adapters.snap.values import alternatives, plain_path
+from registry_adapters.snap.values import alternatives
 from tests.registry_adapters.snap.world import REGISTRIES, registry_of
 
 RECIPES = load_recipes()
@@ -24,6 +24,11 @@ EVENTS = {
     "birth-of-child", "housing-subsidy", "residence-registration", "land-extract", "sole-trader", "displaced-status",
     "lost-passport", "inheritance-of-land",
 }  # fmt: skip
+
+
+def plain_path(path: str) -> str:
+    """Return a path without its brackets: the field as a registry declares it."""
+    return re.sub(r"\[[^\]]*\]", "", path)
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from registry_adapters.snap.model import Output
-from registry_adapters.snap.values import MAX_ROWS, agree, check_path, filled, keep, plain_path, take, text_of
+from registry_adapters.snap.values import MAX_ROWS, agree, check_path, filled, keep, take, text_of
 
 ANSWER = {
     "person": {"surname": "Коваль", "documents": [{"n": "1", "status": "lost"}, {"n": "2", "status": "in_force"}]},
@@ -59,10 +59,6 @@ def test_long_lists_are_cut() -> None:
 def test_what_is_no_path_is_refused(path: str) -> None:
     with pytest.raises(ValueError, match="no path"):
         check_path(path)
-
-
-def test_plain_path_names_the_field_a_registry_declares() -> None:
-    assert plain_path("person.documents[status=in_force].number") == "person.documents.number"
 
 
 @given(JSON, st.sampled_from(["a", "a.b", "a[].b", "a[0].b", "a[b=c].a", "a[]"]))

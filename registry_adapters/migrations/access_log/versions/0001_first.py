@@ -11,7 +11,7 @@ depends_on = None
 
 def upgrade() -> None:
     """Create the table, or complete it."""
-    sealed = sa.Column("sealed", sa.Boolean(), server_default=sa.false(), nullable=False)
+    sealed: sa.Column[bool] = sa.Column("sealed", sa.Boolean(), server_default=sa.false(), nullable=False)
     if sa.inspect(op.get_bind()).has_table("access_log"):
         op.add_column("access_log", sealed)
         return
